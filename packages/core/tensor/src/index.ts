@@ -1,1 +1,5 @@
-export {}
+export * from './backend.js'
+export * from './dtype.js'
+export * from './errors.js'
+export * from './expr.js'
+export * from './shape.js'
