@@ -4,7 +4,16 @@ import { DTypeError } from './errors.js'
 export type DType = 'f64' | 'f32' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'bool'
 
 /** Bytes of one element. */
-export const bytesPerElement: Readonly<Record<DType, number>> = { f64: 8, f32: 4, f16: 2, bf16: 2, i64: 8, i32: 4, u8: 1, bool: 1 }
+export const bytesPerElement: Readonly<Record<DType, number>> = {
+  f64: 8,
+  f32: 4,
+  f16: 2,
+  bf16: 2,
+  i64: 8,
+  i32: 4,
+  u8: 1,
+  bool: 1,
+}
 
 /** True for the types that gradients flow through. */
 export const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f64' || dtype === 'f16' || dtype === 'bf16'
@@ -108,7 +117,8 @@ export function decode(dtype: DType, bytes: Uint8Array): Float64Array {
   for (let i = 0; i < out.length; i++) {
     const v = array[i]
     if (typeof v === 'bigint') {
-      if (v > 9007199254740991n || v < -9007199254740991n) throw new DTypeError(`i64 value ${v} at index ${i} does not fit a double; read it with data()`)
+      if (v > 9007199254740991n || v < -9007199254740991n)
+        throw new DTypeError(`i64 value ${v} at index ${i} does not fit a double; read it with data()`)
       out[i] = Number(v)
     } else out[i] = dtype === 'f16' ? f16Value(v) : dtype === 'bf16' ? bf16Value(v) : v
   }

@@ -3,7 +3,21 @@
  * one, so that value `i` is the result of instruction `i` and the last value is the result. Every backend prints the
  * list in its own language, and a matmul or convolution takes one as its epilogue.
  */
-export type UnaryName = 'neg' | 'abs' | 'sqrt' | 'exp' | 'log' | 'log1p' | 'floor' | 'ceil' | 'sin' | 'cos' | 'tanh' | 'erf' | 'sigmoid' | 'sign'
+export type UnaryName =
+  | 'neg'
+  | 'abs'
+  | 'sqrt'
+  | 'exp'
+  | 'log'
+  | 'log1p'
+  | 'floor'
+  | 'ceil'
+  | 'sin'
+  | 'cos'
+  | 'tanh'
+  | 'erf'
+  | 'sigmoid'
+  | 'sign'
 export type BinaryName = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max' | 'pow' | 'lt' | 'le' | 'eq'
 
 export type Instruction =
@@ -139,15 +153,29 @@ export const binaryValue: Readonly<Record<BinaryName, (x: number, y: number) => 
   eq: (x, y) => (x === y ? 1 : 0),
 }
 
-/** The value of `expr` for one element of every operand. */
-export function evaluate(expr: Expr, inputs: ArrayLike<number>): number {
-  const values: number[] = []
-  for (const [name, a, b, c] of expr) {
-    if (name === 'input') values.push(inputs[a])
-    else if (name === 'const') values.push(a)
-    else if (name === 'select') values.push(values[a] !== 0 ? values[b] : values[c])
-    else if (b === undefined) values.push(unaryValue[name as UnaryName](values[a]))
-    else values.push(binaryValue[name as BinaryName](values[a], values[b]))
+/** The values of `expr` over arrays of operands of equal length. */
+export function evaluate(expr: Expr, inputs: readonly Float64Array[]): Float64Array {
+  const length = inputs[0]?.length ?? 1
+  const values: Float64Array[] = []
+  for (const instruction of expr) {
+    const [name, a, b] = instruction
+    if (name === 'input') {
+      values.push(inputs[a])
+      continue
+    }
+    const out = new Float64Array(length)
+    if (name === 'const') out.fill(a)
+    else if (name === 'select') {
+      const [condition, yes, no] = operands(instruction).map((k) => values[k])
+      for (let i = 0; i < length; i++) out[i] = condition[i] !== 0 ? yes[i] : no[i]
+    } else if (b === undefined) {
+      const f = unaryValue[name as UnaryName]
+      for (let i = 0; i < length; i++) out[i] = f(values[a][i])
+    } else {
+      const f = binaryValue[name as BinaryName]
+      for (let i = 0; i < length; i++) out[i] = f(values[a][i], values[b][i])
+    }
+    values.push(out)
   }
   return values[values.length - 1]
 }
@@ -159,7 +187,12 @@ export function formatExpr(expr: Expr, names: (k: number) => string = (k) => `x$
     const [name, a] = instruction
     if (name === 'input') texts.push(names(a))
     else if (name === 'const') texts.push(String(Number(a.toPrecision(6))))
-    else texts.push(`${name}(${operands(instruction).map((k) => texts[k]).join(', ')})`)
+    else
+      texts.push(
+        `${name}(${operands(instruction)
+          .map((k) => texts[k])
+          .join(', ')})`,
+      )
   }
   return texts[texts.length - 1] ?? ''
 }

@@ -39,7 +39,10 @@ export function broadcastShapes(...shapes: Shape[]): number[] {
     for (const shape of shapes) {
       const d = shape[axis - rank + shape.length] ?? 1
       if (d === 1 || d === dim) continue
-      if (dim !== 1) throw new ShapeError(`shapes ${shapes.map(formatShape).join(' and ')} do not broadcast: ${dim} and ${d} differ on axis ${axis} and neither is 1`)
+      if (dim !== 1)
+        throw new ShapeError(
+          `shapes ${shapes.map(formatShape).join(' and ')} do not broadcast: ${dim} and ${d} differ on axis ${axis} and neither is 1`,
+        )
       dim = d
     }
     return dim
@@ -49,10 +52,30 @@ export function broadcastShapes(...shapes: Shape[]): number[] {
 /** A non-negative axis for `axis`, which may count from the end. Throws `ShapeError`. */
 export function resolveAxis(axis: number, rank: number): number {
   const resolved = axis < 0 ? axis + rank : axis
-  if (!Number.isInteger(axis) || resolved < 0 || resolved >= rank) throw new ShapeError(`axis ${axis} is outside a tensor of rank ${rank}; use ${-rank} … ${rank - 1}`)
+  if (!Number.isInteger(axis) || resolved < 0 || resolved >= rank)
+    throw new ShapeError(`axis ${axis} is outside a tensor of rank ${rank}; use ${-rank} … ${rank - 1}`)
   return resolved
 }
 
 export const formatShape = (shape: Shape): string => `[${shape.join(', ')}]`
 
 export const sameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i])
+
+/** Calls `visit` with the position, in elements, of every element of a strided layout, in row-major order. */
+export function eachPosition(shape: Shape, strides: readonly number[], visit: (position: number, i: number) => void): void {
+  const index = new Array<number>(shape.length).fill(0)
+  const size = sizeOf(shape)
+  for (let i = 0, at = 0; i < size; i++) {
+    visit(at, i)
+    for (let a = shape.length - 1; a >= 0; a--) {
+      at += strides[a]
+      if (++index[a] < shape[a]) break
+      at -= strides[a] * shape[a]
+      index[a] = 0
+    }
+  }
+}
+
+/** Elements from the first to the last of a strided layout, gaps included. */
+export const spanOf = (shape: Shape, strides: readonly number[]): number =>
+  sizeOf(shape) === 0 ? 0 : shape.reduce((n, d, i) => n + (d - 1) * strides[i], 1)

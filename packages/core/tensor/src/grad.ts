@@ -1,0 +1,63 @@
+import { ArgumentError, ShapeError } from './errors.js'
+import { add } from './ops/arithmetic.js'
+import { fullLike } from './ops/create.js'
+import { scope } from './scope.js'
+import { listening, Tape } from './tape.js'
+import type { Tensor } from './tensor.js'
+
+/**
+ * The value of a scalar function and its gradient with respect to the tensors `wrt`, whatever the function does to
+ * reach them (arguments, module parameters, captured variables). Tensors that took no part get zeros. Gradients are made
+ * of ops: they can be compiled, and differentiated again.
+ *
+ * Throws `ShapeError` if the value is not of size 1, `ArgumentError` for an op without a gradient.
+ *
+ * @example
+ * const { value, grads } = valueAndGrad(() => crossEntropy(model.forward(x), labels), model.parameters())
+ */
+export function valueAndGrad(f: () => Tensor, wrt: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
+  const tape = new Tape(wrt)
+  try {
+    const value = listening(tape, f)
+    if (value.size !== 1)
+      throw new ShapeError(`the function differentiated must give one number, it gave ${value}; take sum() or mean() of it`)
+    const grads = scope(() => backward(tape, value, wrt))
+    return { value, grads }
+  } finally {
+    tape.dispose()
+  }
+}
+
+/**
+ * The gradient function of `f`: takes the same tensors, gives one gradient for each.
+ *
+ * @example
+ * const [dx] = grad((x) => sum(mul(x, x)))(x) // 2x
+ */
+export function grad(f: (...inputs: Tensor[]) => Tensor): (...inputs: Tensor[]) => Tensor[] {
+  return (...inputs) => {
+    const { value, grads } = valueAndGrad(() => f(...inputs), inputs)
+    if (!inputs.some((t) => t.id === value.id)) value.dispose()
+    return grads
+  }
+}
+
+function backward(tape: Tape, value: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  const gradients = new Map<number, Tensor>([[value.id, fullLike(value, 1)]])
+  for (const { op, inputs, outputs, attrs } of [...tape.entries].reverse()) {
+    const given = outputs.map((t) => gradients.get(t.id))
+    if (given.every((g) => g === undefined)) continue
+    if (!op.vjp)
+      throw new ArgumentError(
+        `${op.name} has no gradient; keep it out of the function, or give it only tensors that are not differentiated`,
+      )
+    const parts = op.vjp(given, { inputs, outputs, attrs })
+    parts.forEach((part, i) => {
+      if (part === undefined || !tape.watches(inputs[i])) return
+      const before = gradients.get(inputs[i].id)
+      gradients.set(inputs[i].id, before ? add(before, part) : part)
+    })
+  }
+  // An alias: two tensors of `wrt` may share one gradient, and each is the caller's to free.
+  return wrt.map((t) => gradients.get(t.id)?.alias() ?? fullLike(t, 0))
+}

@@ -1,0 +1,59 @@
+import type { Attrs } from './backend.js'
+import type { Op } from './op.js'
+import { unscoped } from './scope.js'
+import type { Tensor } from './tensor.js'
+
+interface Entry {
+  readonly op: Op
+  readonly inputs: readonly Tensor[]
+  readonly outputs: readonly Tensor[]
+  readonly attrs: Attrs
+}
+
+/** The ops that lead from some tensors to others, in order, with handles that keep their values alive. */
+export class Tape {
+  readonly entries: Entry[] = []
+  readonly #watched: Set<number>
+
+  constructor(sources: readonly Tensor[]) {
+    this.#watched = new Set(sources.map((t) => t.id))
+  }
+  watches(tensor: Tensor): boolean {
+    return this.#watched.has(tensor.id)
+  }
+  record(op: Op, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly Tensor[]): void {
+    for (const output of outputs) this.#watched.add(output.id)
+    const keep = (t: Tensor) => unscoped(() => t.alias())
+    this.entries.push({ op, attrs, inputs: inputs.map(keep), outputs: outputs.map(keep) })
+  }
+  dispose(): void {
+    for (const { inputs, outputs } of this.entries) for (const t of [...inputs, ...outputs]) t.dispose()
+  }
+}
+
+let tapes: Tape[] = []
+
+/** Runs `body` with `tape` listening. */
+export function listening<T>(tape: Tape, body: () => T): T {
+  tapes.push(tape)
+  try {
+    return body()
+  } finally {
+    tapes.pop()
+  }
+}
+
+/** The tapes that watch at least one of the tensors. */
+export const activeTapes = (inputs: readonly Tensor[]): Tape[] =>
+  tapes.length === 0 ? tapes : tapes.filter((tape) => inputs.some((t) => tape.watches(t)))
+
+/** Runs `body` with no tape listening: the steps within an op that is recorded as a whole. */
+export function unheard<T>(body: () => T): T {
+  const listeners = tapes
+  tapes = []
+  try {
+    return body()
+  } finally {
+    tapes = listeners
+  }
+}
