@@ -1,1 +1,1 @@
-export {}
+export { createWasmBackend, type WasmOptions } from './backend.js'

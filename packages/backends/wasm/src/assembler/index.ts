@@ -1,0 +1,5 @@
+export { call, callFor, FunctionBuilder, type Label } from './function.js'
+export { type MemoryLimits, ModuleBuilder } from './module.js'
+export { f32, f64, i32, i64, maxS, minS, minU } from './scalar.js'
+export { f32x4, f64x2, i8x16, i16x8, i32x4, v128 } from './simd.js'
+export { type FunctionRef, Local, type Operand, Value, type ValueType } from './value.js'
