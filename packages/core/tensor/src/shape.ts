@@ -79,3 +79,23 @@ export function eachPosition(shape: Shape, strides: readonly number[], visit: (p
 /** Elements from the first to the last of a strided layout, gaps included. */
 export const spanOf = (shape: Shape, strides: readonly number[]): number =>
   sizeOf(shape) === 0 ? 0 : shape.reduce((n, d, i) => n + (d - 1) * strides[i], 1)
+
+/**
+ * The layout with all axes but the last merged into one: [..., C] as [rows, C]. Undefined where the leading axes do not
+ * follow one another in memory.
+ */
+export function collapseRows(
+  shape: Shape,
+  strides: readonly number[],
+): { shape: [number, number]; strides: [number, number] } | undefined {
+  const last = shape.length - 1
+  let stride = 0
+  let rows = 1
+  for (let i = last - 1; i >= 0; i--) {
+    if (shape[i] === 1) continue
+    if (rows === 1) stride = strides[i]
+    else if (strides[i] !== stride * rows) return undefined
+    rows *= shape[i]
+  }
+  return { shape: [rows, shape[last]], strides: [stride, strides[last]] }
+}

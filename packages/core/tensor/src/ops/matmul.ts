@@ -7,40 +7,37 @@ import type { Tensor } from '../tensor.js'
 import { applyEpilogue, checkEpilogue, type Epilogue, epilogueFlops, unfused } from './epilogue.js'
 import { broadcastTo, reshape, transpose } from './view.js'
 
-/** `a` [..., M, K] times `b` [..., K, N], equal leading axes; then the epilogue. */
+/**
+ * `a` [..., M, K] times `b`, which is one matrix [K, N] for all rows or has the leading axes of `a`; then the epilogue.
+ */
 export const matmulOp: Op<Epilogue> = {
   name: 'matmul',
   infer: ([a, b, ...extras], { epilogue }) => {
     const [rankA, rankB] = [a.shape.length, b.shape.length]
-    const fits =
-      rankA >= 2 &&
-      rankA === rankB &&
-      a.shape[rankA - 1] === b.shape[rankB - 2] &&
-      sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
-    if (!fits)
+    const sameLead = rankB === 2 || sameShape(a.shape.slice(0, -2), b.shape.slice(0, -2))
+    if (rankA < 2 || rankB < 2 || !sameLead || a.shape[rankA - 1] !== b.shape[rankB - 2]) {
       throw new ShapeError(
         `matmul of ${formatShape(a.shape)} and ${formatShape(b.shape)}: the last axis of the first must equal the last but one of the second`,
       )
+    }
     if (a.dtype !== b.dtype) throw new DTypeError(`matmul got ${a.dtype} and ${b.dtype}; cast() one of them`)
     const shape = [...a.shape.slice(0, -1), b.shape[rankB - 1]]
     checkEpilogue('matmul', epilogue, extras, shape)
     return [{ shape, dtype: a.dtype }]
   },
   decompose: ([a, b, ...extras], { epilogue }) => unfused(apply1(matmulOp, [a, b], {}), epilogue!, extras),
-  vjp: (grads, { inputs: [a, b, ...extras], attrs: { epilogue } }) => {
-    if (epilogue)
-      throw new ShapeError(
-        `a fused matmul with ${extras.length} extra inputs is made by compile() after gradients; differentiate the unfused one`,
-      )
-    const [g] = grads
-    return [apply1(matmulOp, [g!, transpose(b)], {}), apply1(matmulOp, [transpose(a), g!], {})]
+  vjp: ([g], { inputs: [a, b] }) => {
+    const gradA = apply1(matmulOp, [g!, transpose(b)], {})
+    if (b.rank > 2) return [gradA, apply1(matmulOp, [transpose(a), g!], {})]
+    const rows = (t: Tensor): Tensor => reshape(t, [sizeOf(t.shape.slice(0, -1)), t.shape[t.rank - 1]])
+    return [gradA, apply1(matmulOp, [transpose(rows(a)), rows(g!)], {})]
   },
   reference: ([a, b, ...extras], { epilogue }, [out]) => {
     const [m, k] = a.shape.slice(-2)
     const n = b.shape[b.shape.length - 1]
     const result = new Float64Array(sizeOf(out.shape))
     for (let row = 0; row * n < result.length; row++) {
-      const base = Math.floor(row / m) * k * n
+      const base = b.shape.length === 2 ? 0 : Math.floor(row / m) * k * n
       for (let p = 0; p < k; p++) {
         const value = a.data[row * k + p]
         for (let j = 0; j < n; j++) result[row * n + j] += value * b.data[base + p * n + j]
@@ -56,14 +53,10 @@ export const matmulOp: Op<Epilogue> = {
  * Throws `ShapeError` or `DTypeError`.
  */
 export function matmul(a: Tensor, b: Tensor): Tensor {
+  if (b.rank === 2) return apply1(matmulOp, [a, b], {})
   if (a.rank < 2 || b.rank < 2)
     throw new ShapeError(`matmul needs at least two axes each, got ${a} and ${b}; reshape vectors to [1, K] or [K, 1]`)
   return scope(() => {
-    // One large product instead of many with the same right side.
-    if (b.rank === 2) {
-      const rows = reshape(a, [sizeOf(a.shape.slice(0, -1)), a.shape[a.rank - 1]])
-      return reshape(apply1(matmulOp, [rows, b], {}), [...a.shape.slice(0, -1), b.shape[1]])
-    }
     const lead = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2))
     return apply1(
       matmulOp,
