@@ -95,7 +95,13 @@ async function align(response: Response, info: RemoteInfo, sink: Sink) {
     throw new NetworkError(`${shown} does not have the range from byte ${at} on`, info.url, { status })
   }
   const tag = headers.get('etag')
-  if (info.sha256 === undefined && info.validator?.startsWith('"') && tag !== null && tag !== info.validator) {
+  if (
+    info.ref.kind === 'url' &&
+    info.sha256 === undefined &&
+    info.validator?.startsWith('"') &&
+    tag !== null &&
+    tag !== info.validator
+  ) {
     throw new ChangedError(`${shown} changed while it was downloaded: tag ${tag} instead of ${info.validator}`, info.url)
   }
   if (status === 206) {

@@ -32,12 +32,14 @@ const isRedirect = (status: number) => [301, 302, 303, 307, 308].includes(status
  */
 export async function send(client: Client, address: string, request: Request): Promise<Response> {
   let url = new URL(address)
+  let status = 0
   const token = await client.token()
   for (let hops = 0; hops <= maxRedirects; hops++) {
     const headers = new Headers(request.headers)
     if (token !== undefined && url.origin === new URL(client.endpoint).origin) headers.set('authorization', `Bearer ${token}`)
     const response = await once(client, url.href, { ...request, headers })
     if (!isRedirect(response.status)) return checked(response, url.href, client, token !== undefined)
+    status = response.status
     await response.body?.cancel()
     if (request.onRedirect?.(response.headers)) return response
     const location = response.headers.get('location')
@@ -54,7 +56,7 @@ export async function send(client: Client, address: string, request: Request): P
     }
     url = next
   }
-  throw new HttpError(`${address} redirects more than ${maxRedirects} times`, 310, address)
+  throw new HttpError(`${address} redirects more than ${maxRedirects} times`, status, address)
 }
 
 async function once(client: Client, url: string, request: Omit<Request, 'headers'> & { headers: Headers }): Promise<Response> {

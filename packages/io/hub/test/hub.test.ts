@@ -115,6 +115,15 @@ describe('a hub id', () => {
     expect(readFileSync(path).equals(body)).toBe(true)
   })
 
+  it('may be a small file, named by its git hash and tagged otherwise by the CDN', async () => {
+    const { cdn, hub } = await hubAndCdn(body)
+    const gitHash = 'ab'.repeat(20)
+    hub.handler = hubHandler(cdn.url, body, { etag: '"of the hub"', 'x-linked-etag': `"${gitHash}"` })
+    const { path } = await hubIn(temporaryFolder(), { endpoint: hub.url }).file('org/net:config.json')
+    expect(readlinkSync(path)).toBe(join('../../blobs', gitHash))
+    expect(readFileSync(path).equals(body)).toBe(true)
+  })
+
   it('ignores a commit or tag that would leave the cache', async () => {
     const { cdn, hub } = await hubAndCdn(body)
     const cacheDir = temporaryFolder()
