@@ -1,1 +1,5 @@
-export {}
+export { type CompileOptions, compile } from './compile.js'
+export { formatGraph, type Graph, type Node } from './graph.js'
+export { passes } from './passes/index.js'
+export { Program } from './program.js'
+export { type Trace, trace } from './trace.js'

@@ -57,7 +57,7 @@ function viewOf<A extends Attrs>(op: Op<A>, input: Tensor, attrs: A, spec: Value
 }
 
 /** Runs a launch and what it prepares, with temporaries that are freed at once (the device keeps the order). */
-function launchNow(backend: Backend, launch: Launch, inputs: Binding[], outputs: readonly Binding[]): void {
+export function launchNow(backend: Backend, launch: Launch, inputs: readonly Binding[], outputs: readonly Binding[]): void {
   const temporaries: Binding[] = []
   const temporary = (bytes: number): Binding => {
     const binding = { buffer: backend.alloc(bytes), offset: 0 }

@@ -1,0 +1,18 @@
+import type { Graph } from '../graph.js'
+import { dropDeadCode } from './dead-code.js'
+import { foldNormAffine } from './fold-norm.js'
+import { foldScale } from './fold-scale.js'
+import { fuse } from './fuse.js'
+import { simplify } from './simplify.js'
+import { splitColumns } from './split-columns.js'
+
+/** What `compile` does to a graph, in order. Each pass keeps the function and changes its form. */
+export const passes: readonly { readonly name: string; readonly run: (graph: Graph) => Graph }[] = [
+  { name: 'drop dead code', run: dropDeadCode },
+  { name: 'simplify', run: simplify },
+  { name: 'fold norm affine', run: foldNormAffine },
+  { name: 'fold scale', run: foldScale },
+  { name: 'split columns', run: splitColumns },
+  { name: 'fuse', run: fuse },
+  { name: 'drop dead code', run: dropDeadCode },
+]

@@ -1,0 +1,78 @@
+import {
+  type Backend,
+  DeviceError,
+  leaves,
+  scope,
+  Tensor,
+  type Tracer,
+  type Tree,
+  unscoped,
+  type ValueSpec,
+} from '@scanline/tensor'
+import { addConstant, addValue, type Graph, makeNode, type Node } from './graph.js'
+
+/** A graph being written: what traced tensors record into. */
+class GraphTracer implements Tracer {
+  readonly backend: Backend
+  readonly graph: Graph & { nodes: Node[] }
+  readonly #constants = new Map<number, number>()
+
+  constructor(backend: Backend) {
+    this.backend = backend
+    this.graph = { backend, specs: [], constants: new Map(), inputs: [], nodes: [], outputs: [] }
+  }
+  input(spec: ValueSpec): Tensor {
+    const value = addValue(this.graph, spec)
+    ;(this.graph.inputs as number[]).push(value)
+    return this.tensor(value)
+  }
+  tensor(value: number): Tensor {
+    return new Tensor({ tracer: this, value }, this.graph.specs[value])
+  }
+  /** The number of a tensor in this graph; a real tensor becomes a constant. */
+  valueOf(tensor: Tensor): number {
+    if (tensor.traced) {
+      if (tensor.traced.tracer !== this)
+        throw new DeviceError(`${tensor} belongs to another compile(); a traced tensor cannot leave its function`)
+      return tensor.traced.value
+    }
+    if (tensor.device !== this.backend) {
+      throw new DeviceError(`${tensor} is captured by a program for ${this.backend.name}; make it on that device`)
+    }
+    const known = this.#constants.get(tensor.id)
+    if (known !== undefined) return known
+    const value = addConstant(
+      this.graph,
+      unscoped(() => tensor.alias()),
+    )
+    this.#constants.set(tensor.id, value)
+    return value
+  }
+  record(op: Node['op'], inputs: readonly Tensor[], attrs: Node['attrs']): Tensor[] {
+    const node = makeNode(
+      this.graph,
+      op,
+      inputs.map((t) => this.valueOf(t)),
+      attrs,
+    )
+    this.graph.nodes.push(node)
+    return node.outputs.map((value) => this.tensor(value))
+  }
+}
+
+export interface Trace<T> {
+  readonly graph: Graph
+  /** What the function returned, with traced tensors in it. */
+  readonly result: T
+}
+
+/**
+ * Runs `f` once on tensors without numbers and gives the graph of what it did. Tensors that it captures become
+ * constants. Throws what `f` throws, and `DeviceError` for tensors of another device.
+ */
+export function trace<T extends Tree>(f: (...inputs: Tensor[]) => T, inputs: readonly ValueSpec[], backend: Backend): Trace<T> {
+  const tracer = new GraphTracer(backend)
+  const result = scope(() => f(...inputs.map((spec) => tracer.input(spec))))
+  const outputs = leaves(result).map((t) => tracer.valueOf(t))
+  return { graph: { ...tracer.graph, outputs }, result }
+}
