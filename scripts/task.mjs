@@ -11,7 +11,12 @@ const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), '
 const quiet = { ...process.env, npm_config_update_notifier: 'false', TURBO_TELEMETRY_DISABLED: '1' }
 
 function run(command, args, { env = quiet, output = 'inherit' } = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: ['inherit', output, 'inherit'], env, shell: process.platform === 'win32' })
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['inherit', output, 'inherit'],
+    env,
+    shell: process.platform === 'win32',
+  })
   if (result.error) throw result.error
   if (result.status !== 0) process.exit(result.status ?? 1)
 }
