@@ -246,6 +246,7 @@ class WasmBackend implements Backend {
       memory: this.#memory.limits,
       threads: this.#threads.count,
       relaxedSimd: this.#relaxedSimd,
+      constants: this.#memory.constants,
       kernel: kernelNamed,
     })
   }

@@ -18,5 +18,8 @@ export const control = {
   phase: 576,
 } as const
 
+/** Constants of kernels lie from here up to the heap. */
+export const poolStart = 640
+
 /** Where the heap starts. */
-export const heapStart = 640
+export const heapStart = 65536

@@ -1,7 +1,8 @@
 import { type DeviceBuffer, DisposedError, type MemoryUse, OutOfMemoryError } from '@scanline/tensor'
 import { Allocator, alignment } from './allocator.js'
 import type { MemoryLimits } from './assembler/index.js'
-import { heapStart } from './control.js'
+import { ConstantPool } from './constant-pool.js'
+import { heapStart, poolStart } from './control.js'
 import { pageBytes, type WasmMemory, WebAssembly } from './engine.js'
 
 /** A range of the backend's linear memory. */
@@ -23,6 +24,7 @@ const initialPages = 256
 export class DeviceMemory {
   readonly wasm: WasmMemory
   readonly limits: MemoryLimits
+  readonly constants: ConstantPool
   readonly #allocator: Allocator
   #view: Uint8Array
 
@@ -43,6 +45,9 @@ export class DeviceMemory {
     }
     ;[this.wasm, this.limits] = reserve(pages)
     this.#view = new Uint8Array(this.wasm.buffer)
+    this.constants = new ConstantPool(poolStart, heapStart, (address, bits) =>
+      new DataView(this.wasm.buffer).setInt32(address, bits, true),
+    )
     this.#allocator = new Allocator(heapStart, this.#end(this.limits.initial))
   }
 
@@ -107,7 +112,7 @@ export class DeviceMemory {
     this.#allocator.extend(this.#end(have + wanted))
   }
 
-  /** Kernels may read 15 bytes past a tensor: the last of the memory stays free. */
+  /** Kernels may read past a tensor: the last line of the memory stays free. */
   #end(pages: number): number {
     return pages * pageBytes - alignment
   }

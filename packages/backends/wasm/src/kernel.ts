@@ -1,5 +1,15 @@
 import type { Capabilities, Launch, OpCall, Refusal } from '@scanline/tensor'
-import { type FunctionBuilder, type FunctionRef, f32x4, type Local, type ModuleBuilder, type Value } from './assembler/index.js'
+import {
+  type FunctionBuilder,
+  type FunctionRef,
+  f32x4,
+  i32x4,
+  type Local,
+  type ModuleBuilder,
+  type Value,
+  v128,
+} from './assembler/index.js'
+import { type ConstantPool, f32Bits } from './constant-pool.js'
 
 /** How the work of a launch is cut up. Part of every kernel's params. */
 export interface Split {
@@ -59,16 +69,18 @@ export class KernelBuilder {
   readonly module: ModuleBuilder
   readonly relaxedSimd: boolean
   readonly #name: string
+  readonly #constants: ConstantPool
 
-  constructor(module: ModuleBuilder, name: string, relaxedSimd: boolean) {
+  constructor(module: ModuleBuilder, name: string, relaxedSimd: boolean, constants: ConstantPool) {
     this.module = module
     this.relaxedSimd = relaxedSimd
     this.#name = name
+    this.#constants = constants
   }
 
   /**
    * The kernel's function: `pointers` addresses (inputs, outputs, scratch, in that order), then a share of the range.
-   * Every tensor may be read up to 15 bytes past its end, never written there.
+   * Every tensor may be read up to 60 bytes past its end, never written there.
    */
   define(pointers: number, write: (f: FunctionBuilder, pointers: readonly Local<'i32'>[], share: Share) => void): FunctionRef {
     const params = new Array<'i32'>(pointers + 3).fill('i32')
@@ -77,6 +89,18 @@ export class KernelBuilder {
       const [begin, end, thread] = args.slice(pointers)
       write(f, args.slice(0, pointers), { begin, end, thread })
     })
+  }
+
+  /** `x` in every f32 lane. */
+  splat(x: number): Value<'v128'> {
+    return this.splatBits(f32Bits(x))
+  }
+
+  /** A 32-bit pattern in every lane. */
+  splatBits(bits: number): Value<'v128'> {
+    // Zero is one instruction without a load.
+    const address = bits === 0 ? undefined : this.#constants.address(bits)
+    return address === undefined ? i32x4.const(bits) : v128.load32_splat(0, address)
   }
 
   /** `a * b + c` on f32 lanes, fused where the engine can. */

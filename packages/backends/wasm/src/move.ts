@@ -113,6 +113,15 @@ export function copyRow(
   } else copyElements(f, bytes, to, from, stride, count)
 }
 
+/** `total` bytes that repeat `pattern`, the bytes of one element; 0 stands for zeros. */
+export function fillRow(f: FunctionBuilder, to: Local<'i32'>, pattern: readonly number[] | 0, total: number): void {
+  if (total === 0) return
+  const repeated = (bytes: readonly number[]) => Array.from({ length: 16 }, (_, i) => bytes[i % bytes.length])
+  const vector = f.let(i8x16.const(repeated(pattern === 0 ? [0] : pattern)))
+  storeBytes(f, to, total, () => vector)
+  if (total < 16) eachShort(total, (size, at) => f.store.lane(to, vector, size, at, at))
+}
+
 const splatLoad = { 1: v128.load8_splat, 2: v128.load16_splat, 4: v128.load32_splat, 8: v128.load64_splat }
 
 /** `total` bytes at `to`, of which `vector` gives 16 at `base + at`; fewer than 16 are copied from `from`. */

@@ -9,6 +9,7 @@ import {
   minU,
   type Value,
 } from './assembler/index.js'
+import type { ConstantPool } from './constant-pool.js'
 import { control } from './control.js'
 import { type Kernel, KernelBuilder, type Split, shares } from './kernel.js'
 
@@ -24,6 +25,7 @@ export interface ProgramOptions {
   readonly memory: MemoryLimits
   readonly threads: number
   readonly relaxedSimd: boolean
+  readonly constants: ConstantPool
   readonly kernel: (name: string) => Kernel
 }
 
@@ -47,7 +49,7 @@ export function programBytes(steps: readonly PlacedStep[], options: ProgramOptio
     const key = launchKey(kernel, params)
     const known = functions.get(key)
     if (known) return known
-    const builder = new KernelBuilder(module, `${kernel}_${functions.size}`, options.relaxedSimd)
+    const builder = new KernelBuilder(module, `${kernel}_${functions.size}`, options.relaxedSimd, options.constants)
     const made = options.kernel(kernel).emit(builder, params as Split)
     if (made.params.length !== args + 3)
       throw new TypeError(`kernel ${kernel} takes ${made.params.length - 3} pointers, the launch binds ${args}`)

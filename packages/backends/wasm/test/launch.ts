@@ -3,6 +3,7 @@ import {
   type Backend,
   bytesPerElement,
   contiguousStrides,
+  type DeviceBuffer,
   type DType,
   encode,
   type OpCall,

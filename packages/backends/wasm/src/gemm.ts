@@ -1,0 +1,87 @@
+import { type FunctionBuilder, f32x4, i32, type Local, type Operand, type Value, v128 } from './assembler/index.js'
+import type { KernelBuilder } from './kernel.js'
+
+/** Columns of a packed panel: two vectors. */
+export const panelColumns = 8
+
+/** Registers for sums: 8 vectors leave room for operands in 16 registers; larger tiles spill in Node 20. */
+export interface TileShape {
+  readonly rows: number
+  /** Panels side by side. */
+  readonly panels: number
+}
+
+/** The tile for a matrix of `rows`: with few rows, more columns keep as many sums going. */
+export function tileFor(rows: number): TileShape {
+  if (rows === 1) return { rows: 1, panels: 4 }
+  if (rows === 2) return { rows: 2, panels: 2 }
+  return { rows: Math.max(1, Math.min(4, rows)), panels: 1 }
+}
+
+/** Columns as the packed matrix has them: a multiple of the tile's. */
+export const paddedColumns = (columns: number, tile: TileShape): number => {
+  const width = panelColumns * tile.panels
+  return Math.ceil(columns / width) * width
+}
+
+/** How many rows go through the same panel before the next one is taken: as many as let that part of A stay in half a
+ * megabyte of cache, evenly cut. */
+export function rowBlock(rows: number, depth: number, tile: TileShape): number {
+  const fitting = Math.max(tile.rows, Math.floor(131072 / Math.max(1, depth)))
+  const blocks = Math.max(1, Math.ceil(rows / fitting))
+  return Math.max(tile.rows, Math.ceil(rows / blocks / tile.rows) * tile.rows)
+}
+
+/** One column of tiles: rows `begin` … `end` of A times the packed panels at `b`. */
+export interface Strip {
+  readonly tile: TileShape
+  readonly depth: number
+  /** Address of a row of A, and bytes from it to the next. */
+  readonly a: (row: Local<'i32'>) => Value<'i32'>
+  readonly rowBytes: number
+  readonly b: Local<'i32'>
+  readonly begin: Operand<'i32'>
+  readonly end: Local<'i32'>
+  /** Rows that the last tile of the matrix lacks to a whole one are known when the code is written. */
+  readonly totalRows: number
+  readonly store: (row: Local<'i32'>, sums: readonly (readonly Local<'v128'>[])[]) => void
+}
+
+/** Writes the loops over the tiles of a strip. */
+export function emitStrip(k: KernelBuilder, f: FunctionBuilder, strip: Strip): void {
+  const { tile, begin, end, totalRows } = strip
+  const row = f.let(i32.add(begin))
+  f.loop((again) => {
+    f.if(i32.le_u(i32.add(row, tile.rows), end), () => {
+      emitTile(k, f, strip, tile.rows, row)
+      f.set(row, i32.add(row, tile.rows))
+      f.branch(again)
+    })
+  })
+  const rest = totalRows % tile.rows
+  if (rest > 0) f.if(i32.lt_u(row, end), () => emitTile(k, f, strip, rest, row))
+}
+
+function emitTile(k: KernelBuilder, f: FunctionBuilder, strip: Strip, rows: number, row: Local<'i32'>): void {
+  const { tile, depth, rowBytes } = strip
+  const panelBytes = 4 * panelColumns * depth
+  const sums = Array.from({ length: rows }, () => Array.from({ length: 2 * tile.panels }, () => f.let(f32x4.const(0))))
+  if (depth > 0) {
+    const a = f.let(strip.a(row))
+    const b = f.let<'i32'>(strip.b)
+    const end = f.let(i32.add(b, panelBytes))
+    const right = f.local('v128')
+    const left = sums.map(() => f.local('v128'))
+    f.loop((again) => {
+      for (let r = 0; r < rows; r++) f.set(left[r], v128.load32_splat(a, r * rowBytes))
+      for (let v = 0; v < 2 * tile.panels; v++) {
+        f.set(right, v128.load(b, (v >> 1) * panelBytes + 16 * (v & 1)))
+        for (let r = 0; r < rows; r++) f.set(sums[r][v], k.madd(left[r], right, sums[r][v]))
+      }
+      f.set(a, i32.add(a, 4))
+      f.set(b, i32.add(b, 4 * panelColumns))
+      f.branchIf(again, i32.lt_u(b, end))
+    })
+  }
+  strip.store(row, sums)
+}
