@@ -56,17 +56,17 @@ const palette: Convert = (source, out, pixels) => {
   }
 }
 
-/** Section 5.4: halves round away from zero, and all are positive here. */
+/** Specification: preprocessing 5.4. Sums and products with a constant are doubles, those of two variables f32, as in Pillow's C. */
 const hsv: Convert = ({ data }, out, pixels) => {
-  const round = (v: number) => Math.min(255, Math.floor(v + 0.5))
+  const round = (v: number) => Math.floor(v + 0.5)
   for (let i = 0, d = 0; i < pixels; i++, d += 3) {
     const v = data[d + 2]!
-    const h = Math.fround((data[d]! * 6) / 255)
+    const h = (data[d]! * 6) / 255
     const s = Math.fround(data[d + 1]! / 255)
     const sector = Math.floor(h)
     const f = Math.fround(h - sector)
     const p = round(v * (1 - s))
-    const q = round(v * (1 - s * f))
+    const q = round(v * (1 - Math.fround(s * f)))
     const t = round(v * (1 - s * (1 - f)))
     const rgb = [
       [v, t, p],

@@ -43,3 +43,19 @@ describe('broken files are refused', () => {
     await expect(decodeImage(fixtureFile(file))).rejects.toThrow(ImageError)
   })
 })
+
+describe('variants that the reference files lack equal Pillow', () => {
+  interface Variant extends Stored {
+    note: string
+    width: number
+    height: number
+    orientation?: Orientation
+  }
+  const variants = fixture<{ files: Variant[] }>('variants').files
+  test.each(variants.map((v) => [v.note, v] as const))('%s', async (_, v) => {
+    const image = await decodeImage(bytesOf(v))
+    expect(readOrientation(bytesOf(v))).toBe(v.orientation ?? 1)
+    expect([image.width, image.height]).toEqual([v.width, v.height])
+    expect(sha256(image.data)).toBe(v.sha256)
+  })
+})

@@ -204,4 +204,11 @@ describe('mode conversions', () => {
     expect(sha256(toRgb(raster).data)).toBe(c.rgb.sha256)
     expect(sha256(toGrey(raster).data)).toBe(c.l.sha256)
   })
+
+  test('every hue and saturation', () => {
+    const data = new Uint8Array(5 * 65536 * 3)
+    for (let i = 0; i < 5 * 65536; i++) data.set([i & 255, (i >> 8) & 255, [1, 64, 127, 200, 255][i >> 16]!], 3 * i)
+    const raster: Raster = { mode: 'HSV', width: 256, height: 5 * 256, data }
+    expect(sha256(toRgb(raster).data)).toBe(fixture<{ hsv: string }>('variants').hsv)
+  })
 })

@@ -27,7 +27,18 @@ const DECODERS: Record<Format, Decode> = {
  */
 export async function decodeRaster(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Raster> {
   const format = sniff(bytes)
-  if (format) return DECODERS[format](bytes, options)
+  if (format) {
+    try {
+      return await DECODERS[format](bytes, options)
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause
+      throw new ImageError(
+        'too-large',
+        'There is not enough memory to decode this image. Scale it down first, or set a lower maxPixels.',
+        { cause },
+      )
+    }
+  }
   const other = sniffOther(bytes)
   if (other) throw new ImageError('unsupported', `This is a ${other} file. Convert it to JPEG, PNG, WebP, BMP or PPM first.`)
   throw new ImageError(

@@ -7,8 +7,8 @@ export interface DecodeOptions {
    */
   readonly maxPixels?: number
   /**
-   * 16-bit grey: `high-byte` (Pillow 11 and later, default), or `clip`, which turns every value above 255 into 255 (Pillow before 11).
-   * Other 16-bit images always keep the high byte.
+   * 16-bit grey. `high-byte` (default) keeps the picture, as other 16-bit images do. `clip` turns every value above 255 into 255, which is what
+   * Pillow's `convert('RGB')` makes of such files in most of its releases (seen with 9.4 and 12.3).
    */
   readonly grey16?: 'high-byte' | 'clip'
 }
