@@ -1,5 +1,5 @@
 import { sizeOf } from '@scanline/tensor'
-import { type FunctionBuilder, i8x16, i32, i64, type Local, minU, type Value, v128 } from './assembler/index.js'
+import { type FunctionBuilder, i8x16, i32, i32x4, i64, type Local, minU, type Value, v128 } from './assembler/index.js'
 import { collapse, element, offsets } from './layout.js'
 import { bytes as lanes } from './vectors.js'
 
@@ -9,10 +9,10 @@ export interface Side {
   readonly offset: number
 }
 
-/** Elements of `bytes` bytes brought from one layout to another whose innermost axis is contiguous. Plain data. */
+/** Elements of `bytes` bytes brought from one layout to another. Plain data. */
 export interface Move {
   readonly bytes: number
-  /** Independent pieces of work; each writes `length` neighbouring elements, or a block of rows of that length. */
+  /** Independent pieces of work: each moves `length` elements of the innermost axis, or a block of such rows. */
   readonly items: number
   /** Vector instructions that an item takes, about. */
   readonly cost: number
@@ -20,8 +20,9 @@ export interface Move {
   readonly dims: readonly number[]
   readonly from: Side
   readonly to: Side
-  /** Source stride of the innermost axis. */
+  /** Strides of the innermost axis. */
   readonly stride: number
+  readonly toStride: number
   /** Length of the innermost axis, and how much of it an item moves: pieces overlap so that all are equally long. */
   readonly row: number
   readonly length: number
@@ -32,19 +33,23 @@ export interface Move {
 /** Elements of a row that one item moves at most. */
 const pieceLength = { straight: 8192, transposed: 512 }
 
-/** The move of a tensor of `shape`. `to` must step by 1 along the last axis that is longer than 1. */
+/** The move of a tensor of `shape`; fast where the innermost axis of `to` is contiguous. */
 export function planMove(shape: readonly number[], bytes: number, from: Side, to: Side): Move {
   const { dims, strides } = collapse(shape, [from.strides, to.strides])
   const row = dims.at(-1) ?? 1
   const stride = strides[0].at(-1) ?? 1
+  const toStride = strides[1].at(-1) ?? 1
   const outer = (axis: number) => axis !== across && axis < dims.length - 1
-  const across = bytes === 4 && stride !== 0 && stride !== 1 ? strides[0].findIndex((s, i) => s === 1 && i < dims.length - 1) : -1
+  const across =
+    bytes === 4 && stride !== 0 && stride !== 1 && toStride === 1
+      ? strides[0].findIndex((s, i) => s === 1 && i < dims.length - 1)
+      : -1
   const rows = across < 0 ? 1 : blockRows(dims[across])
   const length = Math.min(row, across < 0 ? pieceLength.straight : pieceLength.transposed)
   const kept = dims.filter((_, axis) => outer(axis))
   const pieces = length === 0 ? 0 : Math.ceil(row / length)
   const blocks = across < 0 ? 1 : Math.ceil(dims[across] / rows)
-  const perElement = across >= 0 ? rows * 0.75 : stride === 1 || stride === 0 ? bytes / 16 : 2
+  const perElement = across >= 0 ? rows * 0.75 : toStride === 1 && (stride === 1 || stride === 0) ? bytes / 16 : 2
   return {
     bytes,
     items: sizeOf(kept) * pieces * blocks,
@@ -53,6 +58,7 @@ export function planMove(shape: readonly number[], bytes: number, from: Side, to
     from: { strides: strides[0].filter((_, axis) => outer(axis)), offset: from.offset },
     to: { strides: strides[1].filter((_, axis) => outer(axis)), offset: to.offset },
     stride,
+    toStride,
     row,
     length,
     ...(across >= 0 && { across: { length: dims[across], rows, toStride: strides[1][across] } }),
@@ -71,7 +77,7 @@ export function emitMove(
   begin: Local<'i32'>,
   end: Local<'i32'>,
 ): void {
-  const { bytes, dims, from, to, stride, row, length, across } = move
+  const { bytes, dims, from, to, stride, toStride, row, length, across } = move
   f.for(begin, end, 1, (item) => {
     const start = f.local('i32')
     const rest = splitIndex(f, item, row, length, start)
@@ -79,9 +85,12 @@ export function emitMove(
     const outer = across ? splitIndex(f, rest, across.length, across.rows, first) : rest
     const [source, target] = offsets(f, outer, dims, [from.strides, to.strides])
     const read = f.let(element(input, i32.add(source, i32.mul(start, stride), first, from.offset), bytes))
-    const write = f.let(element(output, i32.add(target, start, i32.mul(first, across?.toStride ?? 0), to.offset), bytes))
+    const write = f.let(
+      element(output, i32.add(target, i32.mul(start, toStride), i32.mul(first, across?.toStride ?? 0), to.offset), bytes),
+    )
     if (across) transpose(f, read, write, move, across)
-    else copyRow(f, bytes, write, read, stride, length)
+    else if (toStride === 1) copyRow(f, bytes, write, read, stride, length)
+    else spreadRow(f, bytes, write, toStride, read, stride, length)
   })
 }
 
@@ -110,16 +119,44 @@ export function copyRow(
   else if (stride === 0 && total >= 16) {
     const splat = f.let(splatLoad[bytes as 1](from))
     storeBytes(f, to, total, () => splat)
-  } else copyElements(f, bytes, to, from, stride, count)
+  } else spreadRow(f, bytes, to, 1, from, stride, count)
 }
 
-/** `total` bytes that repeat `pattern`, the bytes of one element; 0 stands for zeros. */
-export function fillRow(f: FunctionBuilder, to: Local<'i32'>, pattern: readonly number[] | 0, total: number): void {
+/** `total` bytes that repeat `pattern`, the bytes of one element. */
+export function fillRow(f: FunctionBuilder, to: Local<'i32'>, pattern: readonly number[], total: number): void {
   if (total === 0) return
-  const repeated = (bytes: readonly number[]) => Array.from({ length: 16 }, (_, i) => bytes[i % bytes.length])
-  const vector = f.let(i8x16.const(repeated(pattern === 0 ? [0] : pattern)))
-  storeBytes(f, to, total, () => vector)
-  if (total < 16) eachShort(total, (size, at) => f.store.lane(to, vector, size, at, at))
+  const repeated = Uint8Array.from({ length: 8 }, (_, i) => pattern[i % pattern.length])
+  const words = new DataView(repeated.buffer)
+  if (total >= 16) {
+    const [low, high] = [words.getInt32(0, true), words.getInt32(4, true)]
+    const vector = f.let(i32x4.splat(low))
+    if (high !== low) for (const lane of [1, 3]) f.set(vector, i32x4.replace(vector, lane, high))
+    storeBytes(f, to, total, () => vector)
+  } else {
+    eachShort(total, (size, at) => {
+      if (size === 8) f.store.i64(to, words.getBigInt64(0, true), at)
+      else storeInteger(f, size, to, i32.const(words.getInt32(0, true)), at)
+    })
+  }
+}
+
+/** `count` elements from a row of any stride to every `step`-th element. */
+export function spreadRow(
+  f: FunctionBuilder,
+  bytes: number,
+  to: Local<'i32'>,
+  step: number,
+  from: Local<'i32'>,
+  stride: number,
+  count: number,
+): void {
+  const source = f.let<'i32'>(from)
+  const target = f.let<'i32'>(to)
+  f.for(0, count, 1, () => {
+    copyElement(f, bytes, target, source)
+    f.set(source, i32.add(source, stride * bytes))
+    f.set(target, i32.add(target, step * bytes))
+  })
 }
 
 const splatLoad = { 1: v128.load8_splat, 2: v128.load16_splat, 4: v128.load32_splat, 8: v128.load64_splat }
@@ -143,39 +180,35 @@ function storeBytes(
   for (let k = looped; k < whole; k += 16) f.store.v128(to, vector(undefined, k), k)
   if (whole === total) return
   if (total >= 16) f.store.v128(to, vector(undefined, total - 16), total - 16)
-  else if (from) copyShort(f, to, from, total)
+  else if (from) eachShort(total, (size, at) => copyElement(f, size, to, from, at))
 }
 
-/** Fewer than 16 bytes. */
-function copyShort(f: FunctionBuilder, to: Local<'i32'>, from: Local<'i32'>, total: number): void {
+/** Cuts fewer than 16 bytes into powers of two, the largest first. */
+function eachShort(total: number, visit: (size: number, at: number) => void): void {
   let at = 0
   for (const size of [8, 4, 2, 1]) {
     if (at + size > total) continue
-    copyElement(f, size, to, from, at)
+    visit(size, at)
     at += size
   }
 }
 
 function copyElement(f: FunctionBuilder, bytes: number, to: Local<'i32'>, from: Local<'i32'>, at = 0): void {
-  if (bytes === 1) f.store.i8(to, i32.load8_u(from, at), at)
-  else if (bytes === 2) f.store.i16(to, i32.load16_u(from, at), at)
-  else if (bytes === 4) f.store.i32(to, i32.load(from, at), at)
-  else f.store.i64(to, i64.load(from, at), at)
+  if (bytes === 8) f.store.i64(to, i64.load(from, at), at)
+  else
+    storeInteger(
+      f,
+      bytes,
+      to,
+      bytes === 4 ? i32.load(from, at) : bytes === 2 ? i32.load16_u(from, at) : i32.load8_u(from, at),
+      at,
+    )
 }
 
-function copyElements(
-  f: FunctionBuilder,
-  bytes: number,
-  to: Local<'i32'>,
-  from: Local<'i32'>,
-  stride: number,
-  count: number,
-): void {
-  const source = f.let<'i32'>(from)
-  f.for(to, f.let(i32.add(to, count * bytes)), bytes, (target) => {
-    copyElement(f, bytes, target, source)
-    f.set(source, i32.add(source, stride * bytes))
-  })
+function storeInteger(f: FunctionBuilder, bytes: number, to: Local<'i32'>, x: Value<'i32'>, at: number): void {
+  if (bytes === 4) f.store.i32(to, x, at)
+  else if (bytes === 2) f.store.i16(to, x, at)
+  else f.store.i8(to, x, at)
 }
 
 /** A block of `across.rows` rows of `length`: by 4×4 squares that stay in registers. */

@@ -46,7 +46,7 @@ export const gather = defineKernel<GatherParams>({
           // Unsigned, so that negative indices are outside too.
           i32.lt_u(row, rows),
           () => copyRow(f, bytes, target, f.let(element(x, row, stride * bytes)), 1, length),
-          () => fillRow(f, target, 0, length * bytes),
+          () => fillRow(f, target, [0], length * bytes),
         )
       }),
     ),

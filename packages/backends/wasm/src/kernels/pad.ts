@@ -23,8 +23,7 @@ interface PadParams extends Split {
   readonly value: readonly number[]
 }
 
-const padded = ({ length, before, after, interior }: PaddedAxis) =>
-  before + length + Math.max(0, length - 1) * interior + after
+const padded = ({ length, before, after, interior }: PaddedAxis) => before + length + Math.max(0, length - 1) * interior + after
 
 /** The axes of `pad`, those without padding merged into the one before. */
 export function padAxes({ shape, strides }: TensorSpec, { before, after, interior }: PadAttrs): PaddedAxis[] {
@@ -93,8 +92,7 @@ export const pad = defineKernel<PadParams>({
           f.set(source, i32.add(source, i32.mul(at, axis.stride)))
         })
         const target = f.let(element(output, row, length * bytes))
-        const fill = (from: number, count: number) =>
-          fillRow(f, f.let(i32.add(target, from * bytes)), value, count * bytes)
+        const fill = (from: number, count: number) => fillRow(f, f.let(i32.add(target, from * bytes)), value, count * bytes)
         f.if(
           inside,
           () => {

@@ -26,7 +26,13 @@ export const scatterAdd = defineKernel<ScatterAddParams>({
     const count = sizeOf(index.shape)
     return {
       kernel: 'scatterAdd',
-      params: { ...split(rows === 0 ? 0 : Math.ceil(length / 4), rows + 6 * count), dtype: g.dtype as 'f32' | 'i32', rows, count, length },
+      params: {
+        ...split(rows === 0 ? 0 : Math.ceil(length / 4), rows + 6 * count),
+        dtype: g.dtype as 'f32' | 'i32',
+        rows,
+        count,
+        length,
+      },
       ...packInputs(call.inputs),
     }
   },
