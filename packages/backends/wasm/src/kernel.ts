@@ -41,7 +41,7 @@ export interface KernelSpec<P extends Split> {
   /** The op it implements. A kernel that only prepares inputs of others has none. */
   readonly op?: string
   /** Pure: the launch for a call, or why there is none. */
-  select?(call: OpCall, capabilities: Capabilities): LaunchOf<P> | Refusal
+  select?(call: OpCall, capabilities: Capabilities): Launch | Refusal
   /** Writes the function for `params`, by `builder.define`. */
   emit(builder: KernelBuilder, params: P): FunctionRef
 }

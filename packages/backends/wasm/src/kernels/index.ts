@@ -1,11 +1,37 @@
 import type { Kernel } from '../kernel.js'
+import { cast } from './cast.js'
+import { concat } from './concat.js'
+import { conv2d } from './conv2d.js'
 import { copy } from './copy.js'
+import { depthwiseConv2d } from './depthwise-conv2d.js'
+import { flip } from './flip.js'
+import { gather } from './gather.js'
 import { layerNorm } from './layer-norm.js'
 import { logSoftmax } from './log-softmax.js'
 import { matmul } from './matmul.js'
 import { packMatrix } from './pack-matrix.js'
+import { pad } from './pad.js'
 import { reduce } from './reduce.js'
+import { scatterAdd } from './scatter-add.js'
 import { softmax } from './softmax.js'
+import { uniform } from './uniform.js'
 
 /** Every kernel. For an op, the first that does not refuse a call runs it, so the special come before the general. */
-export const kernels: readonly Kernel[] = [copy, packMatrix, matmul, layerNorm, softmax, logSoftmax, reduce]
+export const kernels: readonly Kernel[] = [
+  copy,
+  packMatrix,
+  matmul,
+  conv2d,
+  depthwiseConv2d,
+  layerNorm,
+  softmax,
+  logSoftmax,
+  reduce,
+  concat,
+  flip,
+  gather,
+  scatterAdd,
+  pad,
+  cast,
+  uniform,
+]

@@ -50,7 +50,13 @@ export const matmul = defineKernel<MatmulParams>({
     ])
     const tile = tileFor(rows)
     const packed = packLaunch(
-      { ...distinct(dims, strides[1]), depth, columns, rowStride: last(b.strides, 2), columnStride: last(b.strides) },
+      {
+        ...distinct(dims, strides[1]),
+        rowDims: [depth],
+        rowStrides: [last(b.strides, 2)],
+        columns,
+        columnStride: last(b.strides),
+      },
       tile,
     )
     prepare.push({ input: 1, ...packed })

@@ -1,0 +1,62 @@
+import { contiguousStrides, type OpCall, type Prepare, sizeOf, type TensorSpec } from '@scanline/tensor'
+import { copyLaunch } from './kernels/copy.js'
+import type { ExtraStrides } from './tile-store.js'
+
+/** A window that slides over the height and width of [N, H, W, C]; strides of the input in elements, channels at 1. */
+export interface Window {
+  readonly images: number
+  readonly height: number
+  readonly width: number
+  readonly channels: number
+  readonly imageStride: number
+  readonly rowStride: number
+  readonly pixelStride: number
+  readonly kernel: readonly [number, number]
+  readonly stride: readonly [number, number]
+  /** Top, bottom, left, right. */
+  readonly padding: readonly [number, number, number, number]
+  readonly dilation: readonly [number, number]
+  readonly outHeight: number
+  readonly outWidth: number
+}
+
+type WindowAttrs = Pick<Window, 'stride' | 'padding' | 'dilation'>
+
+/** The window of a call, and the copy of its input that it takes where channels do not lie side by side. */
+export function windowOf(call: OpCall, kernel: readonly [number, number]): { window: Window; prepare: Prepare[] } {
+  const [x] = call.inputs
+  const [, outHeight, outWidth] = call.outputs[0].shape
+  const [images, height, width, channels] = x.shape
+  const direct = channels === 1 || x.strides[3] === 1
+  const [imageStride, rowStride, pixelStride] = direct ? x.strides : contiguousStrides(x.shape)
+  const prepare = direct ? [] : [{ input: 0, launch: copyLaunch(x), bytes: 4 * sizeOf(x.shape) }]
+  const { stride, padding, dilation } = call.attrs as unknown as WindowAttrs
+  const geometry = { images, height, width, channels, imageStride, rowStride, pixelStride, outHeight, outWidth }
+  return { window: { ...geometry, kernel, stride, padding, dilation }, prepare }
+}
+
+/** Epilogue operands as matrices [pixels, channels], with copies of those whose pixels are not evenly spaced. */
+export function extraRows(extras: readonly TensorSpec[], firstInput: number): { extras: ExtraStrides[]; prepare: Prepare[] } {
+  const prepare: Prepare[] = []
+  const rows = extras.map((extra, i) => {
+    const column = extra.strides[extra.strides.length - 1]
+    const row = evenStride(extra.shape.slice(0, -1), extra.strides)
+    if (row !== undefined) return { row, column }
+    prepare.push({ input: firstInput + i, launch: copyLaunch(extra), bytes: 4 * sizeOf(extra.shape) })
+    return { row: extra.shape[extra.shape.length - 1], column: 1 }
+  })
+  return { extras: rows, prepare }
+}
+
+/** The one step that leads through all of `shape` in order, if there is one. */
+function evenStride(shape: readonly number[], strides: readonly number[]): number | undefined {
+  let step: number | undefined
+  let length = 1
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (shape[axis] === 1) continue
+    step ??= strides[axis]
+    if (strides[axis] !== step * length) return undefined
+    length *= shape[axis]
+  }
+  return step ?? 0
+}
