@@ -17,7 +17,7 @@ export {
   TorchDtype,
   TorchSize,
 } from './pickle/values.js'
-export type { PyWritable } from './pickle/write.js'
+export { OrderedDict, type PyWritable } from './pickle/write.js'
 export { openLegacy } from './pytorch/legacy.js'
 export { openPytorch, type PytorchOptions } from './pytorch/read.js'
 export { PyStorage, PyTensor, type StorageBlock } from './pytorch/tensor.js'

@@ -6,9 +6,13 @@ import { storageClassOf } from './globals.js'
 import { Op } from './opcodes.js'
 import { PyDict, PyTuple } from './values.js'
 
+/** A dict that PyTorch gets as `collections.OrderedDict`, as its state dicts are. */
+export class OrderedDict extends Map<string | number, PyWritable> {}
+
 /**
  * What a PyTorch checkpoint can be written from. Numbers without a fraction become Python integers, others floats; Maps and plain
- * objects become dicts, `new PyDict('OrderedDict', entries)` an OrderedDict, arrays lists, `new PyTuple(items)` a tuple.
+ * objects become dicts, {@link OrderedDict} an OrderedDict, arrays lists, {@link PyTuple} a tuple. What was read from a checkpoint
+ * can be written as far as it consists of these.
  */
 export type PyWritable =
   | null
@@ -18,6 +22,7 @@ export type PyWritable =
   | string
   | TensorData
   | PyTuple
+  | PyDict
   | readonly PyWritable[]
   | ReadonlyMap<string | number, PyWritable>
   | { readonly [key: string]: PyWritable }
@@ -85,7 +90,7 @@ class PickleWriter {
     else if (value instanceof PyTuple) this.tuple(value.items, path, depth)
     else if (Array.isArray(value)) this.list(value, path, depth)
     else if (value instanceof Map) {
-      if (value instanceof PyDict && value.type === 'OrderedDict') this.orderedDict()
+      if (value instanceof OrderedDict || (value instanceof PyDict && value.type === 'OrderedDict')) this.orderedDict()
       else this.op(Op.EMPTY_DICT)
       this.items(value, path, depth)
     } else if (isTensor(value as object)) this.tensor(value as TensorData, path)

@@ -12,7 +12,7 @@ const utf8 = new TextEncoder()
  * @throws CheckpointError InvalidValue or InvalidTensor before the first chunk; InvalidTensor when a tensor gives another number of
  * bytes than its shape asks for
  * @example
- * writePytorch({ epoch: 3, arch: 'mambaout_femto', version: 2, state_dict: new PyDict('OrderedDict', weights) })
+ * writePytorch({ epoch: 3, arch: 'mambaout_femto', version: 2, state_dict: new OrderedDict(weights) })
  */
 export async function* writePytorch(value: PyWritable): AsyncGenerator<Uint8Array> {
   const { bytes, storages } = pickle(value)

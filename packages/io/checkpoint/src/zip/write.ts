@@ -55,7 +55,7 @@ function localHeader(entry: Written): Uint8Array {
   const unpadded = entry.offset + 30 + entry.name.length + zip64.length + 4
   const padding = (64 - (unpadded % 64)) % 64
   const extra = [...zip64, ...u16(PADDING_ID, padding), ...new Array<number>(padding).fill(0x5a)]
-  return concat(u32(0x04034b50), ...common(wide, entry, extra.length), entry.name, extra)
+  return concat([u32(0x04034b50), ...common(wide, entry, extra.length), entry.name, extra])
 }
 
 function directoryRecord(entry: Written): Uint8Array {
@@ -63,7 +63,7 @@ function directoryRecord(entry: Written): Uint8Array {
   const far = entry.offset >= MAX32
   const fields = [...(wide ? u64(entry.size, entry.size) : []), ...(far ? u64(entry.offset) : [])]
   const extra = fields.length > 0 ? [...u16(1, fields.length), ...fields] : []
-  return concat(
+  return concat([
     u32(0x02014b50),
     u16(wide || far ? 45 : 20),
     ...common(wide, entry, extra.length),
@@ -71,11 +71,11 @@ function directoryRecord(entry: Written): Uint8Array {
     u32(0, far ? MAX32 : entry.offset),
     entry.name,
     extra,
-  )
+  ])
 }
 
 function endOf(entries: readonly Written[], offset: number): Uint8Array {
-  const directory = concat(...entries.map(directoryRecord))
+  const directory = concat(entries.map(directoryRecord))
   const count = entries.length
   const size = directory.length
   const wide = count >= MAX16 || size >= MAX32 || offset >= MAX32
@@ -92,14 +92,14 @@ function endOf(entries: readonly Written[], offset: number): Uint8Array {
       ]
     : []
   const count16 = wide ? MAX16 : count
-  return concat(
+  return concat([
     directory,
     zip64,
     u32(0x06054b50),
     u16(0, 0, count16, count16),
     u32(wide ? MAX32 : size, wide ? MAX32 : offset),
     u16(0),
-  )
+  ])
 }
 
 const littleEndian = (value: number, bytes: number): number[] =>
@@ -108,7 +108,7 @@ const u16 = (...values: number[]) => values.flatMap((v) => littleEndian(v, 2))
 const u32 = (...values: number[]) => values.flatMap((v) => littleEndian(v, 4))
 const u64 = (...values: number[]) => values.flatMap((v) => littleEndian(v, 8))
 
-function concat(...parts: ArrayLike<number>[]): Uint8Array {
+function concat(parts: readonly ArrayLike<number>[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {
