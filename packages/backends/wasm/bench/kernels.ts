@@ -7,7 +7,10 @@ async function time(backend: Backend, call: OpCall) {
   const chosen = backend.select(call)
   if ('refused' in chosen) throw new Error(chosen.refused)
   const buffers = call.inputs.map(({ shape }) => {
-    const bytes = encode('f32', Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 7919) % 1009) / 1009 - 0.5))
+    const bytes = encode(
+      'f32',
+      Float32Array.from({ length: sizeOf(shape) }, (_, i) => ((i * 7919) % 1009) / 1009 - 0.5),
+    )
     const buffer = backend.alloc(bytes.length)
     backend.write(buffer, 0, bytes)
     return buffer
@@ -15,7 +18,10 @@ async function time(backend: Backend, call: OpCall) {
   const args = [...buffers]
   for (const { input, launch, bytes } of chosen.prepare ?? []) {
     const packed = backend.alloc(bytes)
-    backend.run(launch, [args[input], packed].map((buffer) => ({ buffer, offset: 0 })))
+    backend.run(
+      launch,
+      [args[input], packed].map((buffer) => ({ buffer, offset: 0 })),
+    )
     args[input] = packed
   }
   const outBytes = 4 * sizeOf(call.outputs[0].shape)
@@ -24,7 +30,15 @@ async function time(backend: Backend, call: OpCall) {
     outputs: [outBytes],
     constants: args,
     slots: [],
-    steps: [{ launch: chosen, args: [...args.map((_, index) => ({ from: 'constant' as const, index, offset: 0 })), { from: 'output', index: 0, offset: 0 }] }],
+    steps: [
+      {
+        launch: chosen,
+        args: [
+          ...args.map((_, index) => ({ from: 'constant' as const, index, offset: 0 })),
+          { from: 'output', index: 0, offset: 0 },
+        ],
+      },
+    ],
   })
   const out = { buffer: backend.alloc(outBytes), offset: 0 }
   const times: number[] = []
@@ -43,14 +57,29 @@ async function time(backend: Backend, call: OpCall) {
 
 const spec = (shape: number[], strides = contiguousStrides(shape)) => ({ shape, dtype: 'f32' as const, strides })
 
-export const matmulCall = (m: number, k: number, n: number, extra: Partial<OpCall['attrs']> = {}, inputs: OpCall['inputs'] = []): OpCall => ({
+export const matmulCall = (
+  m: number,
+  k: number,
+  n: number,
+  extra: Partial<OpCall['attrs']> = {},
+  inputs: OpCall['inputs'] = [],
+): OpCall => ({
   op: 'matmul',
   inputs: [spec([m, k]), spec([k, n], [1, k]), ...inputs],
   outputs: [spec([m, n])],
   attrs: extra,
 })
 
-const conv = (op: string, h: number, c: number, o: number, kernel: number, stride: number, attrs = {}, inputs: (s: number[]) => OpCall['inputs'] = () => []): OpCall => {
+const conv = (
+  op: string,
+  h: number,
+  c: number,
+  o: number,
+  kernel: number,
+  stride: number,
+  attrs = {},
+  inputs: (s: number[]) => OpCall['inputs'] = () => [],
+): OpCall => {
   const pad = kernel >> 1
   const oh = Math.floor((h + 2 * pad - kernel) / stride) + 1
   return {
@@ -62,7 +91,19 @@ const conv = (op: string, h: number, c: number, o: number, kernel: number, strid
 }
 
 const half = Math.SQRT1_2
-const biasGelu = [['input', 0], ['input', 1], ['add', 0, 1], ['const', half], ['mul', 2, 3], ['erf', 4], ['const', 1], ['add', 5, 6], ['const', 0.5], ['mul', 2, 8], ['mul', 9, 7]]
+const biasGelu = [
+  ['input', 0],
+  ['input', 1],
+  ['add', 0, 1],
+  ['const', half],
+  ['mul', 2, 3],
+  ['erf', 4],
+  ['const', 1],
+  ['add', 5, 6],
+  ['const', 0.5],
+  ['mul', 2, 8],
+  ['mul', 9, 7],
+]
 const bias = (s: number[]) => [spec(s, [...s.slice(0, -1).map(() => 0), 1])]
 
 const cases: Record<string, [OpCall, number]> = {}
@@ -82,15 +123,20 @@ mm(49, 3072, 512)
 mm(1, 288, 1152)
 mm(1, 1152, 1000)
 mm(8, 1152, 1000)
-cases['matmul+bias+gelu 3136x96x512'] = [matmulCall(3136, 96, 512, { epilogue: biasGelu }, bias([3136, 512])), 2 * 3136 * 96 * 512]
-const cv = (h: number, c: number, o: number) => (cases[`conv2d 3x3/2 ${h}x${h}x${c}->${o}`] = [conv('conv2d', h, c, o, 3, 2), 2 * 9 * c * o * (h / 2) ** 2])
-if (!process.argv.includes('--no-conv')) {
+cases['matmul+bias+gelu 3136x96x512'] = [
+  matmulCall(3136, 96, 512, { epilogue: biasGelu }, bias([3136, 512])),
+  2 * 3136 * 96 * 512,
+]
+const cv = (h: number, c: number, o: number) =>
+  (cases[`conv2d 3x3/2 ${h}x${h}x${c}->${o}`] = [conv('conv2d', h, c, o, 3, 2), 2 * 9 * c * o * (h / 2) ** 2])
+{
   cv(224, 3, 24)
   cv(112, 24, 48)
   cv(56, 48, 96)
   cv(28, 96, 192)
   cv(14, 192, 288)
-  const dw = (h: number, c: number) => (cases[`depthwise 7x7 ${h}x${h}x${c}`] = [conv('depthwiseConv2d', h, c, c, 7, 1), 2 * 49 * c * h * h])
+  const dw = (h: number, c: number) =>
+    (cases[`depthwise 7x7 ${h}x${h}x${c}`] = [conv('depthwiseConv2d', h, c, c, 7, 1), 2 * 49 * c * h * h])
   dw(56, 96)
   dw(56, 48)
   dw(28, 96)
@@ -101,7 +147,9 @@ if (!process.argv.includes('--no-conv')) {
 const threads = Number(process.argv[2] ?? 1)
 const backend = await createWasmBackend({ threads, relaxedSimd: !process.argv.includes('--plain') })
 const ceiling = measureCeiling()
-console.log(`ceiling ${ceiling.gflops.toFixed(1)} GFLOP/s${ceiling.fused ? ', fused' : ''}; ${backend.capabilities.threads} threads, relaxed ${backend.capabilities.features.relaxedSimd}`)
+console.log(
+  `ceiling ${ceiling.gflops.toFixed(1)} GFLOP/s${ceiling.fused ? ', fused' : ''}; ${backend.capabilities.threads} threads, relaxed ${backend.capabilities.features.relaxedSimd}`,
+)
 const only = process.argv[3]
 for (const [name, [call, flops]] of Object.entries(cases)) {
   if (only && !only.startsWith('--') && !name.includes(only)) continue

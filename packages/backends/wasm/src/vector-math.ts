@@ -82,8 +82,12 @@ export const log1p: VectorFunction = (k, f, argument) => {
   return v128.bitselect(x, v128.bitselect(k.splat(Number.NEGATIVE_INFINITY), result, infinite), itself)
 }
 
-/** 1 / (1 + e⁻ˣ), 2 ulp; flushes below 1e-38. */
-export const sigmoid: VectorFunction = (k, f, x) => f32x4.div(k.splat(1), f32x4.add(exp(k, f, f32x4.neg(x)), k.splat(1)))
+/** 1 / (1 + e⁻ˣ), 2 ulp: from e^-|x|, which cannot overflow. */
+export const sigmoid: VectorFunction = (k, f, argument) => {
+  const x = f.let(argument)
+  const e = f.let(exp(k, f, v128.or(x, k.splatBits(signBit))))
+  return f32x4.div(v128.bitselect(e, k.splat(1), f32x4.lt(x, k.splat(0))), f32x4.add(e, k.splat(1)))
+}
 
 /** tanh x, 2 ulp. */
 export const tanh: VectorFunction = (k, f, argument) => {
@@ -99,7 +103,8 @@ export const tanh: VectorFunction = (k, f, argument) => {
   const near = k.madd(f32x4.mul(q, square), x, x)
   const e = exp(k, f, f32x4.add(a, a))
   const far = f32x4.sub(k.splat(1), f32x4.div(k.splat(2), f32x4.add(e, k.splat(1))))
-  return v128.bitselect(near, v128.or(far, signOf(k, x)), f32x4.lt(a, k.splat(0.625)))
+  // The sign goes onto both: it would be lost in adding up zeros.
+  return v128.or(v128.bitselect(near, far, f32x4.lt(a, k.splat(0.625))), signOf(k, x))
 }
 
 /** The error function, 2 ulp, 1e-7 absolute: a polynomial near 0, 1 - p(|x|)⁴ beyond. No division, no exponential. */
