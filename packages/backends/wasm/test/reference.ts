@@ -78,7 +78,7 @@ function expectClose(dtype: DType, actual: TypedArray, exact: Float64Array, { of
   for (let i = 0; i < exact.length; i++) {
     if (Object.is(values[i], rounded[i])) continue
     const allowed = ofLargest * largest + relative * Math.abs(exact[i])
-    if (Math.abs(values[i] - exact[i]) <= allowed) continue
+    if (allowed > 0 && Math.abs(values[i] - exact[i]) <= allowed) continue
     throw new Error(`element ${i} is ${values[i]}, expected ${exact[i]} (± ${allowed})`)
   }
 }
