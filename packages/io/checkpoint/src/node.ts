@@ -35,11 +35,7 @@ export async function openFile(path: string): Promise<ByteSource> {
     const bytes = new Uint8Array(length)
     let filled = 0
     while (filled < length) {
-      const { bytesRead } = await file
-        .read(bytes, filled, Math.min(length - filled, MAX_READ), offset + filled)
-        .catch((error) => {
-          throw failed(error)
-        })
+      const { bytesRead } = await file.read(bytes, filled, Math.min(length - filled, MAX_READ), offset + filled)
       if (bytesRead === 0) break
       filled += bytesRead
     }

@@ -40,7 +40,17 @@ export async function readExactly(source: ByteSource, offset: number, length: nu
       'Truncated',
       `${what} needs bytes ${offset} to ${offset + length}, but the file has ${source.size}; it was cut off or damaged: fetch it again`,
     )
-  const bytes = await source.read(offset, length)
+  let bytes: Uint8Array
+  try {
+    bytes = await source.read(offset, length)
+  } catch (error) {
+    if (error instanceof CheckpointError) throw error
+    throw new CheckpointError(
+      'FileAccess',
+      `${what}: ${length} bytes at offset ${offset} could not be read (${error instanceof Error ? error.message : error})`,
+      { cause: error },
+    )
+  }
   if (bytes.length !== length)
     throw new CheckpointError(
       'Truncated',

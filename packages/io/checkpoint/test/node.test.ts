@@ -50,7 +50,7 @@ describe('sources', () => {
   it('closes a file that is no checkpoint', async () => {
     const source = await openFile(`${FIXTURES}text.pth`)
     await expect(openCheckpoint(source)).rejects.toBeInstanceOf(CheckpointError)
-    await expect(source.read(0, 1)).rejects.toMatchObject({ code: 'FileAccess' })
+    await expect(source.read(0, 1)).rejects.toMatchObject({ code: 'EBADF' })
   })
 
   it('lists a file of 9 GiB at once and reads its last tensor', async () => {
@@ -68,6 +68,11 @@ describe('sources', () => {
     expect(checkpoint.tensors.get('a')?.byteLength).toBe(size)
     expect(toFloat32((await checkpoint.tensors.get('b')?.read()) as Uint8Array, 'f32')).toEqual(Float32Array.of(7))
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 2 ** 20)
+    const failing = { ...(await openFile(path)), read: () => Promise.reject(new Error('the disk is gone')) }
+    await expect(openCheckpoint(failing)).rejects.toMatchObject({
+      code: 'FileAccess',
+      message: expect.stringContaining('the disk is gone'),
+    })
     await checkpoint.close()
   })
 })

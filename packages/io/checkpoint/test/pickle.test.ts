@@ -335,7 +335,7 @@ describe('small files that would grow', () => {
         'N',
       ),
     ).toBe('LimitExceeded')
-    expect(await grown(']'.repeat(2_100_000))).toBe('LimitExceeded')
+    expect(await grown(']'.repeat(1_100_000))).toBe('LimitExceeded')
   })
 
   it('names of tensors under a long key do not add up', async () => {

@@ -1,9 +1,9 @@
 import { CheckpointError } from '../errors.js'
 
 /** Longest pickle that is read. Those of the largest published models take a few MiB. */
-export const MAX_PICKLE = 64 * 2 ** 20
+export const MAX_PICKLE = 32 * 2 ** 20
 /** Containers, tensors and copied items of one file: bounds time and memory to some hundred MB. A model with its optimizer has some ten thousand. */
-const MAX_NODES = 2_000_000
+const MAX_NODES = 1_000_000
 /** Bytes by which the views of one file may exceed their storages (`expand` makes strides of zero). */
 const MAX_EXPANSION = 256 * 2 ** 20
 

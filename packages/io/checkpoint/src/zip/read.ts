@@ -20,6 +20,8 @@ const MAX_COMMENT = 0xffff
 const MAX_DIRECTORY = 64 * 2 ** 20
 /** Deflate cannot do better than this. */
 const MAX_RATIO = 1032
+/** A deflated entry is inflated in memory. */
+const MAX_INFLATED = 2 ** 30
 
 export interface ZipEntry {
   readonly name: string
@@ -148,6 +150,8 @@ function parseEntry(record: Uint8Array): Entry {
   const deflated = method === 8
   if (!deflated && packed !== size) broken(`entry ${quote(name)} is stored, but its two sizes are ${packed} and ${size}`)
   if (deflated && size > packed * MAX_RATIO) broken(`entry ${quote(name)} claims to inflate ${packed} bytes to ${size}`)
+  if (deflated && size > MAX_INFLATED)
+    broken(`entry ${quote(name)} inflates to ${size} bytes; the limit is ${MAX_INFLATED}`, 'LimitExceeded')
   return { name, nameLength, deflated, packed, size, localOffset }
 }
 
