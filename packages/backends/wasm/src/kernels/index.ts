@@ -11,6 +11,7 @@ import { logSoftmax } from './log-softmax.js'
 import { matmul } from './matmul.js'
 import { packMatrix } from './pack-matrix.js'
 import { pad } from './pad.js'
+import { pointwise } from './pointwise.js'
 import { reduce } from './reduce.js'
 import { scatterAdd } from './scatter-add.js'
 import { softmax } from './softmax.js'
@@ -34,4 +35,5 @@ export const kernels: readonly Kernel[] = [
   pad,
   cast,
   uniform,
+  pointwise,
 ]
