@@ -1,1 +1,1 @@
-export {}
+export { GatedCnnBlock, type GatedCnnBlockOptions } from './gated-cnn-block.js'

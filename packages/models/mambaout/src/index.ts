@@ -1,1 +1,10 @@
-export {}
+export { dropPathSchedule, type MambaOutConfig } from './config.js'
+export { Downsample, DownsampleNormFirst } from './downsample.js'
+export type { GlobalPool } from './global-pool.js'
+export { ClNormMlpClassifierHead, type HeadForwardOptions, type HeadOptions, HiddenLayer, MlpHead } from './head.js'
+export { type KeyLayout, keyLayout, officialToTimm, timmToOfficial, toOfficial, toTimm } from './key-layout.js'
+export { type FeatureInfo, type IntermediatesOptions, MambaOut } from './mambaout.js'
+export { OfficialMlpHead } from './official-head.js'
+export { MambaOutStage, type StageOptions } from './stage.js'
+export { Stem, type StemOptions } from './stem.js'
+export { type MambaOutVariant, variants } from './variants.js'

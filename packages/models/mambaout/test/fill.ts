@@ -1,0 +1,52 @@
+import type { StateArray } from '@scanline/nn'
+import { type Backend, type DType, type Shape, sizeOf, type Tensor, tensor } from '@scanline/tensor'
+
+const gamma = 0x9e3779b9
+
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5
+  for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193)
+  return hash >>> 0
+}
+
+function lowbias32(value: number): number {
+  let x = value | 0
+  x = Math.imul(x ^ (x >>> 16), 0x7feb352d)
+  x = Math.imul(x ^ (x >>> 15), 0x846ca68b)
+  return (x ^ (x >>> 16)) >>> 0
+}
+
+/** The numbers in (-1, 1) that belong to a name, in doubles. */
+function noise(salt: string, name: string, size: number): Float64Array {
+  const seed = fnv1a(`${salt}:${name}`)
+  return Float64Array.from({ length: size }, (_, i) => (lowbias32((seed + Math.imul(i, gamma)) | 0) + 0.5) / 2 ** 31 - 1)
+}
+
+/** Weights of the reference files, rounded to float32: as much of the rule as MambaOut's names need. */
+export function weight(salt: string, name: string, shape: Shape): StateArray {
+  const leaf = name.slice(name.lastIndexOf('.') + 1)
+  const v = noise(salt, name, sizeOf(shape))
+  const value =
+    leaf === 'gamma'
+      ? (x: number) => 0.5 + 0.1 * x
+      : shape.length >= 2
+        ? (x: number) => x * Math.sqrt(3 / sizeOf(shape.slice(1)))
+        : leaf === 'weight'
+          ? (x: number) => 1 + 0.1 * x
+          : (x: number) => 0.1 * x
+  return { shape, data: v.map((x) => Math.fround(value(x))) }
+}
+
+/** An input of the reference files: float32(v) times float32(scale). */
+export function input(
+  salt: string,
+  shape: Shape,
+  { device, dtype, scale = 1 }: { readonly device: Backend; readonly dtype: DType; readonly scale?: number },
+): Tensor {
+  const values = noise(salt, 'input', sizeOf(shape)).map((v) => Math.fround(Math.fround(v) * Math.fround(scale)))
+  return tensor(values, { shape, device, dtype })
+}
+
+/** A state dict for the entries of a reference file. */
+export const state = (salt: string, entries: readonly (readonly [string, Shape, ...unknown[]])[]): [string, StateArray][] =>
+  entries.map(([name, shape]) => [name, weight(salt, name, shape)])
