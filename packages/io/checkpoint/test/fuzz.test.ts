@@ -3,7 +3,7 @@ import { bytesSource, CheckpointError, openCheckpoint } from '../src/index.js'
 import { bytesOf, CASES, readEverything } from './fixtures.js'
 
 /** Positions tried in each file; all of them where FUZZ_ALL is set. */
-const POSITIONS = process.env['FUZZ_ALL'] ? Number.POSITIVE_INFINITY : 150
+const POSITIONS = process.env['FUZZ_ALL'] ? Number.POSITIVE_INFINITY : 80
 
 /** Decodes or refuses; anything else that happens is returned. */
 async function accident(bytes: Uint8Array): Promise<unknown> {

@@ -90,6 +90,13 @@ describe('safetensors', () => {
     }
   })
 
+  it('a damaged header whose length is the code of a brace or a bracket is still one', async () => {
+    for (const size of [0x5b, 0x7b]) {
+      const open = openCheckpoint(bytesSource(file('[]'.padEnd(size))))
+      await expect(open).rejects.toMatchObject({ code: 'InvalidHeader' })
+    }
+  })
+
   it('reads the header only, then each tensor on its own', async () => {
     const ranges: number[][] = []
     const memory = bytesSource(

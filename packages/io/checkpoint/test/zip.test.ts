@@ -214,6 +214,7 @@ describe('archives that are no checkpoints', () => {
     ['InvalidArchive', { 'data.pkl': pickle }],
     ['InvalidArchive', { '/data.pkl': pickle }],
     ['InvalidArchive', { 'a/b/data.pkl': pickle }],
+    ['InvalidArchive', { 'a/data.pkl': pickle, 'a/b/data.pkl': pickle }],
     ['InvalidArchive', { 'a/data.pkl': pickle, 'a/byteorder': 'middle' }],
     ['TorchScript', { 'a/data.pkl': pickle, 'a/code/x.py': '' }],
     ['TorchScript', { 'a/data.pkl': pickle, 'a/constants.pkl': '' }],

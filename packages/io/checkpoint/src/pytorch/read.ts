@@ -91,11 +91,11 @@ function topFolder(entries: ReadonlyMap<string, ZipEntry>): string {
         'TorchScript',
         'this is a TorchScript archive, a program rather than a checkpoint; load it in PyTorch and save its state_dict()',
       )
-    if (entries.has(`${top}data.pkl`)) return top
+    if (entries.has(`${top}data.pkl`) && names.filter((name) => name.endsWith('/data.pkl')).length === 1) return top
   }
   throw new CheckpointError(
     'InvalidArchive',
-    `this zip archive is no PyTorch checkpoint: it needs one top folder with a data.pkl, and holds ${names.slice(0, 3).map(quote).join(', ') || 'nothing'}`,
+    `this zip archive is no PyTorch checkpoint: it needs one top folder and one data.pkl in it, and holds ${names.slice(0, 3).map(quote).join(', ') || 'nothing'}`,
   )
 }
 
