@@ -131,31 +131,21 @@ class WasmBackend implements Backend {
   run(launch: Launch, args: readonly Binding[]): void {
     this.#check()
     const program = this.#eagerProgram(launch, args.length)
-    const scratch = launch.scratch ? this.#memory.alloc(launch.scratch) : undefined
     for (let i = 0; i < args.length; i++) this.#setPointer(this.#table, i, args[i])
-    if (scratch) this.#setPointer(this.#table, args.length, { buffer: scratch, offset: 0 })
     this.#threads.run(program, this.#table.address)
-    if (scratch) this.#memory.free(scratch)
   }
 
   async record(program: ProgramSpec): Promise<Recording> {
     this.#check()
-    const scratch = Math.max(0, ...program.steps.map(({ launch }) => launch.scratch ?? 0))
-    const own = [...program.slots, 4 * (program.inputs.length + program.outputs.length), scratch].map((bytes) =>
-      this.#memory.alloc(bytes),
-    )
+    const own = [...program.slots, 4 * (program.inputs.length + program.outputs.length)].map((bytes) => this.#memory.alloc(bytes))
     const table = own[program.slots.length]
-    const scratchPlace: Place = { address: own[program.slots.length + 1].address }
     const place = (ref: Ref): Place => {
       if (ref.from === 'input') return { entry: ref.index, offset: ref.offset }
       if (ref.from === 'output') return { entry: program.inputs.length + ref.index, offset: ref.offset }
       const buffer = ref.from === 'slot' ? own[ref.index] : this.#memory.own(program.constants[ref.index])
       return { address: buffer.address + ref.offset }
     }
-    const steps = program.steps.map(({ launch, args }) => ({
-      launch,
-      args: [...args.map(place), ...(launch.scratch ? [scratchPlace] : [])],
-    }))
+    const steps = program.steps.map(({ launch, args }) => ({ launch, args: args.map(place) }))
     const { bytes, threaded } = this.#bytes(steps)
     const module = await WebAssembly.compile(bytes)
     this.#check()
@@ -225,7 +215,7 @@ class WasmBackend implements Backend {
     let program = this.#eager.get(key)
     if (program) this.#eager.delete(key)
     else {
-      const places = Array.from({ length: args + (launch.scratch ? 1 : 0) }, (_, entry) => ({ entry, offset: 0 }))
+      const places = Array.from({ length: args }, (_, entry) => ({ entry, offset: 0 }))
       if (places.length > maxArguments)
         throw new ArgumentError(`a launch binds ${places.length} buffers; at most ${maxArguments} are supported`)
       const { bytes, threaded } = this.#bytes([{ launch, args: places }])

@@ -67,7 +67,8 @@ export async function launch(
   // Four canaries behind the output: a kernel may read past a tensor, never write there.
   const output = hold(bytes + 16)
   backend.write(output, 0, new Uint8Array(bytes + 16).fill(0xa5))
-  backend.run(chosen, [...args, { buffer: output, offset: 0 }])
+  const scratch = chosen.scratch ? [{ buffer: hold(chosen.scratch), offset: 0 }] : []
+  backend.run(chosen, [...args, { buffer: output, offset: 0 }, ...scratch])
   const all = await backend.read(output, 0, bytes + 16)
   for (const buffer of held) backend.free(buffer)
   if (all.subarray(bytes).some((b) => b !== 0xa5)) throw new Error(`${chosen.kernel} wrote past its output`)
