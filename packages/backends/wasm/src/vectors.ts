@@ -53,6 +53,21 @@ export function eachVector(f: FunctionBuilder, length: number, unroll: number, v
   if (length % 4 > 0) visit(spot(undefined, whole, whole - looped, length % 4))
 }
 
+/** Channels that are worked on together where a loop over taps lies inside: a cache line, in four registers. */
+const groupSize = 16
+
+/** Visits channels in groups of up to 16, given the first of the group and the lanes used in each of its vectors. */
+export function eachGroup(
+  f: FunctionBuilder,
+  channels: number,
+  visit: (channel: Operand<'i32'>, lanes: readonly number[]) => void,
+): void {
+  const rest = channels % groupSize
+  f.for(0, channels - rest, groupSize, (channel) => visit(channel, [4, 4, 4, 4]))
+  const lanes = [0, 4, 8, 12].filter((at) => at < rest).map((at) => Math.min(4, rest - at))
+  if (rest > 0) visit(channels - rest, lanes)
+}
+
 /** The first `lanes` lanes of `a`, the others of `b`. */
 export const keepLanes = (a: Vector, b: Vector, lanes: number): Vector =>
   lanes === 4
