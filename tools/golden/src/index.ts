@@ -1,1 +1,10 @@
-export {}
+export { compareTensor, partialError, relativeError } from './compare.js'
+export { type Device, type DeviceOptions, deviceNames, openDevice } from './devices.js'
+export { FormatError, NotSupportedError } from './errors.js'
+export { Field } from './field.js'
+export { fillInput, fillState, fillTensor, fnv1a32, lowbias32, type StateEntry } from './fill.js'
+export { type Check, type Context, holds, type Kind, type Run } from './kind.js'
+export { kinds } from './kinds/index.js'
+export { main } from './main.js'
+export { type Reference, readReference } from './reference.js'
+export { type FileResult, type FileStatus, type RunOptions, runFiles } from './run.js'

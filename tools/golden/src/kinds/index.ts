@@ -1,0 +1,33 @@
+import type { Kind } from '../kind.js'
+import { checkpoints } from './checkpoints.js'
+import { evalTransforms } from './eval-transforms.js'
+import { geometry } from './geometry.js'
+import { imageFiles } from './image-files.js'
+import { images } from './images.js'
+import { mambaoutBlocks } from './mambaout-blocks.js'
+import { mambaoutGradients } from './mambaout-gradients.js'
+import { mambaoutKeys } from './mambaout-keys.js'
+import { mambaoutModel } from './mambaout-model.js'
+import { modes } from './modes.js'
+import { normalization } from './normalization.js'
+import { prng } from './prng.js'
+import { resize } from './resize.js'
+import { resizeCoefficients } from './resize-coefficients.js'
+
+/** Every kind of reference file that is run; the first that matches takes a file. */
+export const kinds: readonly Kind[] = [
+  prng,
+  images,
+  resize,
+  resizeCoefficients,
+  geometry,
+  normalization,
+  evalTransforms,
+  modes,
+  imageFiles,
+  checkpoints,
+  mambaoutModel,
+  mambaoutGradients,
+  mambaoutBlocks,
+  mambaoutKeys,
+]
