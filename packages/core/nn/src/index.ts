@@ -8,7 +8,16 @@ export { Identity } from './layers/identity.js'
 export { LayerNorm, type LayerNormOptions } from './layers/layer-norm.js'
 export { LayerScale, type LayerScaleOptions } from './layers/layer-scale.js'
 export { Linear, type LinearOptions } from './layers/linear.js'
-export type { LoadOptions, LoadReport, StateArray, StateEntry, StateSource, StateValue } from './load-state.js'
+export {
+  type LoadOptions,
+  type LoadReport,
+  readStateValue,
+  type StateArray,
+  type StateEntry,
+  type StateNumbers,
+  type StateSource,
+  type StateValue,
+} from './load-state.js'
 export { Module, type ModuleOptions } from './module.js'
 export { parameter } from './parameter.js'
 export { parameterKey } from './parameter-key.js'

@@ -23,10 +23,12 @@ export interface StateEntry {
   read(): Uint8Array | Promise<Uint8Array>
 }
 
+export type StateNumbers = TypedArray | readonly number[]
+
 /** Numbers in row-major order. */
 export interface StateArray {
   readonly shape: Shape
-  readonly data: Float64Array | Float32Array | BigInt64Array | Int32Array | readonly number[]
+  readonly data: StateNumbers
 }
 
 export type StateValue = Tensor | StateEntry | StateArray
@@ -75,15 +77,18 @@ export async function loadState(
   const total = pairs.reduce((n, [, tensor]) => n + tensor.size, 0)
   let loaded = 0
   for (const [name, tensor, value] of pairs) {
-    tensor.write(await numbers(name, tensor.dtype, value))
+    tensor.write(await readStateValue(name, value, tensor.dtype))
     loaded += tensor.size
     onProgress?.({ name, loaded, total })
   }
   return { missing, unexpected }
 }
 
-/** The elements of `value`, as stored where that is the type asked for, else as doubles. */
-async function numbers(name: string, dtype: DType, value: StateValue): Promise<TypedArray | readonly number[]> {
+/**
+ * The elements of a state-dict entry for a tensor of type `dtype`: as stored where the types are equal, else as numbers to
+ * convert. Throws `DTypeError` for a type that no tensor has, `ArgumentError` for a wrong number of bytes.
+ */
+export async function readStateValue(name: string, value: StateValue, dtype: DType): Promise<StateNumbers> {
   const size = sizeOf(value.shape)
   if ('data' in value && !(value instanceof Tensor)) {
     if (value.data.length !== size)

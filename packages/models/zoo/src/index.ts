@@ -1,1 +1,7 @@
-export {}
+export type { Backbone } from './backbone.js'
+export { type CreateModelOptions, createModel, type FeaturesOnlyOptions, type ModelProgress } from './create-model.js'
+export type { Family, ModelOverrides } from './families/family.js'
+export { FeatureExtractor } from './feature-extractor.js'
+export { type ImageNetClass, imagenet1k } from './labels/imagenet-1k.js'
+export { type EvalConfig, evalConfig, type ModelInfo, type PublishedFigures } from './model-info.js'
+export { families, listModels, modelInfo, UnknownModelError } from './registry.js'

@@ -1,0 +1,26 @@
+import type { Module } from '@scanline/nn'
+import type { Generator, RandomStreams, Tensor } from '@scanline/tensor'
+
+/** What every model of the zoo can do. Images and feature maps are [N, H, W, C]. */
+export interface Backbone extends Module {
+  /** 0 without a classifier. */
+  readonly numClasses: number
+  /** Channels of the last feature map. */
+  readonly numFeatures: number
+  /** Width of what the classifier reads. */
+  readonly headHiddenSize: number
+  /** Channels of each stage's output, and how many times smaller than the image it is. */
+  readonly featureInfo: readonly { readonly channels: number; readonly reduction: number }[]
+  /** Images → logits. `random` is needed in training mode with dropout or drop path. */
+  forward(x: Tensor, random?: RandomStreams): Tensor
+  /** Images → the last feature map. */
+  forwardFeatures(x: Tensor, random?: RandomStreams): Tensor
+  /** The last feature map → logits, or with `preLogits` what the classifier reads. */
+  forwardHead(features: Tensor, options?: { readonly preLogits?: boolean; readonly random?: RandomStreams }): Tensor
+  /** Outputs of chosen stages: a list of them, or how many of the last; all by default. */
+  features(x: Tensor, options?: { readonly outIndices?: number | readonly number[]; readonly random?: RandomStreams }): Tensor[]
+  /** Another classifier, from the generator or of zeros; 0 for none. */
+  resetClassifier(numClasses: number, globalPool?: string, generator?: Generator): void
+  /** Frees what the chosen stages do not need; gives their numbers from 0. */
+  pruneIntermediateLayers(indices?: number | readonly number[]): number[]
+}

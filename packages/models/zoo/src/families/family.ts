@@ -1,0 +1,26 @@
+import type { ModuleOptions } from '@scanline/nn'
+import type { Backbone } from '../backbone.js'
+import type { ModelInfo } from '../model-info.js'
+
+/** What `createModel` may change about a published configuration. */
+export interface ModelOverrides {
+  readonly numClasses?: number
+  readonly inChans?: number
+  /** Of the last block; the first has 0. */
+  readonly dropPathRate?: number
+  /** Dropout before the classifier. */
+  readonly dropRate?: number
+}
+
+/** Models that share a constructor. A new family is one such object in the list of `registry.ts`. */
+export interface Family {
+  readonly name: string
+  /** The first entry of an architecture is its default. */
+  readonly models: readonly ModelInfo[]
+  create(architecture: string, overrides: ModelOverrides, options: ModuleOptions): Backbone
+  /** State-dict names of the convolution that reads the image, and of the classifier. */
+  readonly firstConv: string
+  readonly classifier: string
+  /** Entries of any published layout under the names of the module tree. */
+  rename<T>(entries: Iterable<readonly [string, T]>): [string, T][]
+}
