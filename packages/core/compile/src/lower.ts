@@ -154,7 +154,8 @@ class Lowering {
   #decompose(node: Node, inputs: readonly Place[], call: OpCall, refused: string): Place[] {
     const { decompose } = node.op
     if (!decompose) throw unsupported(call, this.backend, refused)
-    const { graph } = trace((...tensors) => decompose(tensors, node.attrs), call.inputs, this.backend)
+    const { graph, result } = trace((...tensors) => decompose(tensors, node.attrs), call.inputs, this.backend)
+    if (!result) throw unsupported(call, this.backend, refused)
     const places = new Map(graph.inputs.map((v, i) => [v, inputs[i]]))
     this.nodes(graph, places)
     const outputs = graph.outputs.map((v) => places.get(v) ?? this.constant(graph.constants.get(v)!))

@@ -13,7 +13,8 @@ import { Storage, Tensor } from './tensor.js'
  */
 export function apply<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
   const tapes = activeTapes(inputs)
-  if (tapes.length > 0 && !op.vjp && !op.view && op.decompose) return scope(() => op.decompose!(inputs, attrs))
+  const smaller = tapes.length > 0 && !op.vjp && !op.view && op.decompose ? scope(() => op.decompose!(inputs, attrs)) : undefined
+  if (smaller) return smaller
   const traced = inputs.find((t) => t.traced)?.traced
   const outputs = traced ? traced.tracer.record(op as unknown as Op, inputs, attrs) : execute(op, inputs, attrs)
   for (const tape of tapes) tape.record(op as unknown as Op, inputs, attrs, outputs)
@@ -35,7 +36,8 @@ function execute<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], attrs: A
   const call: OpCall = { op: op.name, inputs: inputs.map((t) => t.spec), outputs: specs.map(withStrides), attrs }
   const selected = backend.select(call)
   if ('refused' in selected) {
-    if (op.decompose) return unheard(() => scope(() => op.decompose!(inputs, attrs)))
+    const smaller = op.decompose && unheard(() => scope(() => op.decompose!(inputs, attrs)))
+    if (smaller) return smaller
     throw unsupported(call, backend, selected.refused)
   }
   const outputs = specs.map((spec) => new Tensor(new Storage(backend, sizeOf(spec.shape) * bytesPerElement[spec.dtype]), spec))

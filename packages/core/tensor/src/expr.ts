@@ -146,8 +146,8 @@ export const binaryValue: Readonly<Record<BinaryName, (x: number, y: number) => 
   div: (x, y) => x / y,
   min: Math.min,
   max: Math.max,
-  // JavaScript alone says 1 ** NaN is NaN; C, PyTorch and every kernel language say 1.
-  pow: (x, y) => (x === 1 ? 1 : x ** y),
+  // JavaScript alone says that 1 ** NaN and (±1) ** ±Infinity are NaN; C, PyTorch and every kernel language say 1.
+  pow: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Number.POSITIVE_INFINITY) ? 1 : x ** y),
   lt: (x, y) => (x < y ? 1 : 0),
   le: (x, y) => (x <= y ? 1 : 0),
   eq: (x, y) => (x === y ? 1 : 0),

@@ -40,8 +40,11 @@ export interface Op<A extends Attrs = Attrs> {
   view?(input: TensorSpec, attrs: A): ViewLayout | undefined
   /** Gradients of the inputs, given those of the outputs (undefined where an output took no part). */
   vjp?(grads: readonly (Tensor | undefined)[], context: GradientContext<A>): (Tensor | undefined)[]
-  /** The same outputs by smaller ops: what runs where a backend has no kernel, and what is differentiated without `vjp`. */
-  decompose?(inputs: readonly Tensor[], attrs: A): Tensor[]
+  /**
+   * The same outputs by smaller ops: what runs where a backend has no kernel, and what is differentiated without `vjp`.
+   * Undefined for attributes with which there is nothing smaller.
+   */
+  decompose?(inputs: readonly Tensor[], attrs: A): Tensor[] | undefined
   /** Outputs in double precision. Views have none: theirs is the layout. */
   reference?(inputs: readonly NdArray[], attrs: A, outputs: readonly ValueSpec[]): Float64Array[]
   /** Floating-point operations; a multiply-add counts two. */

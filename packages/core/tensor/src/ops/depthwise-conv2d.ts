@@ -24,7 +24,7 @@ export const depthwiseConv2dOp: Op<DepthwiseAttrs> = {
     return [{ shape, dtype: x.dtype }]
   },
   decompose: ([x, w, ...extras], { epilogue, ...window }) =>
-    unfused(apply1(depthwiseConv2dOp, [x, w], window), epilogue!, extras),
+    epilogue && unfused(apply1(depthwiseConv2dOp, [x, w], window), epilogue, extras),
   vjp: ([g], { inputs: [x, w], attrs }) => [
     apply1(depthwiseConv2dInputGradOp, [g!, w], { ...windowOf(attrs), shape: x.shape }),
     apply1(depthwiseConv2dWeightGradOp, [x, g!], { ...windowOf(attrs), shape: w.shape }),

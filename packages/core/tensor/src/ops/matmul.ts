@@ -25,7 +25,7 @@ export const matmulOp: Op<Epilogue> = {
     checkEpilogue('matmul', epilogue, extras, shape)
     return [{ shape, dtype: a.dtype }]
   },
-  decompose: ([a, b, ...extras], { epilogue }) => unfused(apply1(matmulOp, [a, b], {}), epilogue!, extras),
+  decompose: ([a, b, ...extras], { epilogue }) => epilogue && unfused(apply1(matmulOp, [a, b], {}), epilogue, extras),
   vjp: ([g], { inputs: [a, b] }) => {
     const gradA = apply1(matmulOp, [g!, transpose(b)], {})
     if (b.rank > 2) return [gradA, apply1(matmulOp, [transpose(a), g!], {})]
