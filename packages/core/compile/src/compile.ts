@@ -1,4 +1,4 @@
-import { type Backend, bytesPerElement, sizeOf, type Tensor, type Tree, type ValueSpec } from '@scanline/tensor'
+import { type Backend, bytesPerElement, scope, sizeOf, type Tensor, type Tree, type ValueSpec } from '@scanline/tensor'
 import type { Graph } from './graph.js'
 import { lower } from './lower.js'
 import { passes } from './passes/index.js'
@@ -29,7 +29,13 @@ export async function compile<T extends Tree>(
 ): Promise<Program<T>> {
   const { graph, result } = trace(f, inputs, device)
   try {
-    const optimized = optimize ? passes.reduce((g, pass) => pass.run(g), graph) : graph
+    let optimized = graph
+    // Passes look at constants through views; what they keep, the graph owns.
+    if (optimize) {
+      scope(() => {
+        for (const pass of passes) optimized = pass.run(optimized)
+      })
+    }
     const lowered = lower(optimized)
     try {
       const spec = plan(

@@ -62,7 +62,7 @@ class GraphTracer implements Tracer {
 
 export interface Trace<T> {
   readonly graph: Graph
-  /** What the function returned, with traced tensors in it. */
+  /** What the function returned: its form, with traced tensors in it. */
   readonly result: T
 }
 
@@ -72,7 +72,11 @@ export interface Trace<T> {
  */
 export function trace<T extends Tree>(f: (...inputs: Tensor[]) => T, inputs: readonly ValueSpec[], backend: Backend): Trace<T> {
   const tracer = new GraphTracer(backend)
-  const result = scope(() => f(...inputs.map((spec) => tracer.input(spec))))
-  const outputs = leaves(result).map((t) => tracer.valueOf(t))
-  return { graph: { ...tracer.graph, outputs }, result }
+  let result: T | undefined
+  // An output that is constant is held by the graph; the function's own handle of it is freed with the rest.
+  const outputs = scope(() => {
+    result = f(...inputs.map((spec) => tracer.input(spec)))
+    return leaves(result).map((t) => tracer.valueOf(t))
+  })
+  return { graph: { ...tracer.graph, outputs }, result: result as T }
 }

@@ -22,5 +22,6 @@ export function planArena(lifetimes: readonly Lifetime[], alignment: number): Me
     placed.push({ life, from: offset, to: offset + life.bytes })
   }
   const bytes = placed.reduce((n, { to }) => Math.max(n, to), 0)
-  return { slots: bytes > 0 ? [bytes] : [], places }
+  // Empty tensors are read too, so they need a slot to be bound to.
+  return { slots: lifetimes.length > 0 ? [bytes] : [], places }
 }

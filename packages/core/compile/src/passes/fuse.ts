@@ -1,4 +1,4 @@
-import { type Expr, ExprBuilder, sameShape } from '@scanline/tensor'
+import { type Expr, ExprBuilder, inputCount, sameShape } from '@scanline/tensor'
 import { type Graph, makeNode, type Node, producers, readers, rewrite } from '../graph.js'
 
 /**
@@ -34,7 +34,7 @@ function fuseOne(graph: Graph): Graph | undefined {
   const readBy = readers(graph)
   const position = new Map(graph.nodes.map((node, i) => [node, i]))
   for (const node of graph.nodes) {
-    if (node.op.name !== 'pointwise') continue
+    if (node.op.name !== 'pointwise' || inputCount(node.attrs.expr as Expr) === 0) continue
     const candidates = [...new Set(node.inputs)].flatMap((value) => {
       const producer = madeBy.get(value)
       const rule = fusions.find((f) => f.producer === producer?.op.name)
