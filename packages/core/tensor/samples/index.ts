@@ -1,0 +1,54 @@
+import { castSamples } from './cast.js'
+import { concatSamples } from './concat.js'
+import { conv2dSamples } from './conv2d.js'
+import { copySamples } from './copy.js'
+import { depthwiseConv2dSamples } from './depthwise-conv2d.js'
+import { flipSamples } from './flip.js'
+import { gatherSamples } from './gather.js'
+import { layerNormSamples } from './layer-norm.js'
+import { matmulSamples } from './matmul.js'
+import { networkSamples } from './network.js'
+import { padSamples } from './pad.js'
+import { pointwiseSamples } from './pointwise.js'
+import { poolSamples } from './pool.js'
+import { randomSamples } from './random.js'
+import { reduceSamples } from './reduce.js'
+import type { Sample } from './sample.js'
+import { softmaxSamples } from './softmax.js'
+import { unfoldSamples } from './unfold.js'
+import { viewSamples } from './view.js'
+
+export {
+  baseShape,
+  baseValues,
+  type Fill,
+  hash,
+  runOnBases,
+  type Sample,
+  type SampleInput,
+  type Tolerance,
+  type View,
+  viewed,
+} from './sample.js'
+
+/** Samples of every op of `@scanline/tensor`, and of small networks of them. */
+export const samples: readonly Sample[] = [
+  ...castSamples,
+  ...concatSamples,
+  ...conv2dSamples,
+  ...copySamples,
+  ...depthwiseConv2dSamples,
+  ...flipSamples,
+  ...gatherSamples,
+  ...layerNormSamples,
+  ...matmulSamples,
+  ...padSamples,
+  ...pointwiseSamples,
+  ...poolSamples,
+  ...randomSamples,
+  ...reduceSamples,
+  ...softmaxSamples,
+  ...unfoldSamples,
+  ...viewSamples,
+  ...networkSamples,
+]

@@ -1,0 +1,52 @@
+import { logSoftmax, softmax, type Tensor } from '@scanline/tensor'
+import { awkwardLengths, of, type Sample } from './sample.js'
+
+const samplesOf = (op: string, f: (x: Tensor, axis?: number) => Tensor): Sample[] => [
+  ...awkwardLengths.map(
+    (n): Sample => ({
+      op,
+      name: `rows of ${n}`,
+      inputs: [of([5, n])],
+      run: (x) => f(x),
+      ...(n === 1 ? { noGradient: 'constant' } : {}),
+    }),
+  ),
+  { op, name: '1000 classes', inputs: [of([2, 1000])], run: (x) => f(x) },
+  { op, name: 'attention scores', inputs: [of([2, 3, 7, 49])], run: (x) => f(x) },
+  { op, name: 'no rows', inputs: [of([0, 5])], run: (x) => f(x) },
+  { op, name: 'first axis', inputs: [of([7, 5])], run: (x) => f(x, 0) },
+  { op, name: 'transposed', inputs: [of([9, 17], { view: 'transposed' })], run: (x) => f(x) },
+  { op, name: 'sliced', inputs: [of([5, 9], { view: 'sliced' })], run: (x) => f(x) },
+  { op, name: 'one row repeated', inputs: [of([5, 9], { view: { broadcast: [0] } })], run: (x) => f(x) },
+  {
+    op,
+    name: 'one number repeated',
+    inputs: [of([5, 9], { view: { broadcast: [1] } })],
+    run: (x) => f(x),
+    noGradient: 'constant',
+  },
+  {
+    op,
+    name: 'large values',
+    inputs: [of([3, 5], { fill: [1e4, 1e4, -1e4, 9999, 0] })],
+    run: (x) => f(x),
+    noGradient: 'saturated',
+  },
+  {
+    op,
+    name: 'masked by -Infinity',
+    inputs: [of([3, 7], { fill: [1, Number.NEGATIVE_INFINITY, 0.5] })],
+    run: (x) => f(x),
+    noGradient: 'infinities',
+  },
+  {
+    op,
+    name: 'a row of only -Infinity',
+    inputs: [of([2, 5], { fill: [Number.NEGATIVE_INFINITY] })],
+    run: (x) => f(x),
+    noGradient: 'infinities',
+  },
+  { op, name: 'special values', inputs: [of([16, 9], { fill: 'sparse' })], run: (x) => f(x) },
+]
+
+export const softmaxSamples: readonly Sample[] = [...samplesOf('softmax', softmax), ...samplesOf('logSoftmax', logSoftmax)]
