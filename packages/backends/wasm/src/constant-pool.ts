@@ -1,8 +1,9 @@
 const scratch = new DataView(new ArrayBuffer(4))
 
 /**
- * Numbers that kernels load as vectors. V8 builds a vector constant anew at each use, in three or four instructions;
- * a splatting load from a fixed address is one.
+ * Vectors that kernels load instead of spelling them out: V8 builds a vector constant anew at each use, in three or four
+ * instructions, while a load from a fixed address is one. All four lanes are stored, as a splatting load would need its
+ * address in a register.
  */
 export class ConstantPool {
   readonly #known = new Map<number, number>()
@@ -17,14 +18,14 @@ export class ConstantPool {
     this.#write = write
   }
 
-  /** Where the 32-bit pattern is kept; `undefined` when the pool is full. */
+  /** Where the vector with a 32-bit pattern in every lane is kept; `undefined` when the pool is full. */
   address(bits: number): number | undefined {
     let address = this.#known.get(bits)
-    if (address === undefined && this.#next + 4 <= this.#end) {
+    if (address === undefined && this.#next + 16 <= this.#end) {
       address = this.#next
-      this.#next += 4
+      this.#next += 16
       this.#known.set(bits, address)
-      this.#write(address, bits)
+      for (let lane = 0; lane < 4; lane++) this.#write(address + 4 * lane, bits)
     }
     return address
   }

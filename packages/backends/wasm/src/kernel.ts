@@ -100,7 +100,7 @@ export class KernelBuilder {
   splatBits(bits: number): Value<'v128'> {
     // Zero is one instruction without a load.
     const address = bits === 0 ? undefined : this.#constants.address(bits)
-    return address === undefined ? i32x4.const(bits) : v128.load32_splat(0, address)
+    return address === undefined ? i32x4.const(bits) : v128.load(0, address)
   }
 
   /** `a * b + c` on f32 lanes, fused where the engine can. */

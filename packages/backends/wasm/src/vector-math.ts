@@ -1,4 +1,4 @@
-import { callFor, type FunctionBuilder, f32, f32x4, f64, i32x4, type Value, v128 } from './assembler/index.js'
+import { callFor, type FunctionBuilder, f32, f32x4, f64, i32x4, type Local, type Value, v128 } from './assembler/index.js'
 import type { KernelBuilder } from './kernel.js'
 
 /**
@@ -8,9 +8,20 @@ import type { KernelBuilder } from './kernel.js'
 type Vector = Value<'v128'>
 type VectorFunction = (k: KernelBuilder, f: FunctionBuilder, x: Vector) => Vector
 
-/** c[0] + c[1] x + c[2] x² + … */
-function polynomial(k: KernelBuilder, x: Vector, c: readonly number[]): Vector {
-  return c.slice(0, -1).reduceRight((sum, ci) => k.madd(sum, x, k.splat(ci)), k.splat(c[c.length - 1]))
+/**
+ * c[0] + c[1] x + c[2] x² + …, pairs first and then pairs of pairs (Estrin): a processor keeps only two or three vectors
+ * in flight here, so that the length of the chain decides.
+ */
+function polynomial(k: KernelBuilder, f: FunctionBuilder, x: Local<'v128'>, coefficients: readonly number[]): Vector {
+  let terms: Vector[] = coefficients.map((c) => k.splat(c))
+  let power = x
+  while (terms.length > 1) {
+    if (terms.length < coefficients.length) power = f.let(f32x4.mul(power, power))
+    const pairs: Vector[] = []
+    for (let i = 0; i < terms.length; i += 2) pairs.push(i + 1 < terms.length ? k.madd(terms[i + 1], power, terms[i]) : terms[i])
+    terms = pairs
+  }
+  return terms[0]
 }
 
 const signBit = -0x80000000
@@ -30,6 +41,7 @@ export const exp: VectorFunction = (k, f, x) => {
   // (eʳ - 1 - r) / r² on |r| ≤ ln 2 / 2
   const q = polynomial(
     k,
+    f,
     r,
     [0.49999993346432414, 0.16666519130024474, 0.041668405723979125, 0.00836889868068007, 0.0013814221760112693],
   )
@@ -55,6 +67,7 @@ export const log: VectorFunction = (k, f, argument) => {
   // (ln(1 + m) - m + m² / 2) / m³
   const q = polynomial(
     k,
+    f,
     m,
     [
       0.3333331131198826, -0.25000007777752437, 0.20002216402002057, -0.16668187493814363, 0.14217544969455256,
@@ -97,6 +110,7 @@ export const tanh: VectorFunction = (k, f, argument) => {
   // (tanh x / x - 1) / x² on |x| < 0.625
   const q = polynomial(
     k,
+    f,
     square,
     [-0.33333283925435786, 0.13331491290066722, -0.053743498288490274, 0.02065058786856214, -0.005717045612103405],
   )
@@ -115,6 +129,7 @@ export const erf: VectorFunction = (k, f, argument) => {
   // erf x / x - 1 on |x| < 1.05
   const q = polynomial(
     k,
+    f,
     square,
     [
       0.12837916446900305, -0.37612616176442204, 0.1128346645448618, -0.02684851633129746, 0.005177724455739732,
@@ -127,6 +142,7 @@ export const erf: VectorFunction = (k, f, argument) => {
   const p = f.let(
     polynomial(
       k,
+      f,
       y,
       [
         0.6297697424888611, -0.4154932200908661, 0.004399518482387066, 0.050486162304878235, -0.0030143235344439745,
