@@ -1,1 +1,9 @@
-export {}
+export type { Case, KernelCase, ModelCase, Runner } from './cases.js'
+export { BenchError } from './errors.js'
+export { type Limits, measureLimits } from './limits/measure.js'
+export { main, type Output } from './main.js'
+export type { Profile, ProfiledStep } from './profile.js'
+export type { MeasuredLimits, Report, Result } from './report.js'
+export { type Environment, type Plan, run } from './run.js'
+export { localSession, type Session } from './session.js'
+export { formatReport } from './table.js'

@@ -50,7 +50,7 @@ export function multiplyAddLoop(chains: number, fused: boolean): Uint8Array<Arra
       ...sums.flatMap((sum) => [...op.f32Const(sum), ...op.splat, ...op.set(sum)]),
       ...op.loop,
       ...sums.flatMap((sum) => [...step(sum), ...op.set(sum)]),
-      ...countDown,
+      ...countDown(),
       ...op.end,
       ...op.get(sums[0]),
       ...sums.slice(1).flatMap((sum) => [...op.get(sum), ...op.add]),
@@ -94,7 +94,7 @@ export function triadLoop(): Uint8Array<ArrayBuffer> {
       ...op.i32Const(16 * unroll),
       ...op.i32Add,
       ...op.set(at),
-      ...countDown,
+      ...countDown(),
       ...op.end,
     ],
     triadBytes / 65536,
@@ -107,7 +107,7 @@ export const triadIterations = triadElements / (4 * unroll)
 export const takesFused = (): boolean => WebAssembly.validate(multiplyAddLoop(1, true))
 
 /** Local 0 counts the iterations left. */
-const countDown = [...op.get(0), ...op.i32Const(1), ...op.i32Sub, ...op.tee(0), ...op.brIf(0)]
+const countDown = (): number[] => [...op.get(0), ...op.i32Const(1), ...op.i32Sub, ...op.tee(0), ...op.brIf(0)]
 
 interface Signature {
   readonly params: readonly number[]
@@ -143,4 +143,6 @@ function unsigned(value: number): number[] {
 }
 
 /** LEB128 of a small number from 0 on. */
-const signed = (value: number): number[] => (value < 64 ? [value] : [(value % 128) + 128, Math.floor(value / 128)])
+function signed(value: number): number[] {
+  return value < 64 ? [value] : [(value % 128) + 128, Math.floor(value / 128)]
+}

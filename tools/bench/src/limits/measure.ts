@@ -68,9 +68,7 @@ class Team {
     )
     for (const worker of this.#workers) worker.postMessage(job)
     const spans = await Promise.all(answers)
-    const rounds = spans[0].map(
-      (_, r) => Math.max(...spans.map((of) => of[r][1])) - Math.min(...spans.map((of) => of[r][0])),
-    )
+    const rounds = spans[0].map((_, r) => Math.max(...spans.map((of) => of[r][1])) - Math.min(...spans.map((of) => of[r][0])))
     return Math.min(...rounds)
   }
 

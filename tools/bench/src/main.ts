@@ -1,0 +1,103 @@
+import { writeFile } from 'node:fs/promises'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { Case } from './cases.js'
+import { deviceNames } from './devices.js'
+import { BenchError } from './errors.js'
+import { kernelName, kernelShapes } from './kernels.js'
+import { checkModel } from './models.js'
+import { choosePeers } from './peers/index.js'
+import { type Environment, type Plan, run } from './run.js'
+import { formatReport } from './table.js'
+
+export interface Output extends Environment {
+  out(text: string): void
+  err(text: string): void
+}
+
+interface Flags {
+  readonly model?: string[]
+  readonly kernels?: string[] | true
+  readonly profile?: boolean
+  readonly size: number
+  readonly device: string
+  readonly threads: number[]
+  readonly batch: number[]
+  readonly runs: number
+  readonly peer: string[]
+  readonly json?: string
+}
+
+/** What the process ends with after Ctrl-C, as shells expect. */
+const interruptedStatus = 130
+
+/** The command line. Resolves to the exit status: 0, or 1 when a case failed, 2 for wrong arguments, 130 after Ctrl-C. */
+export async function main(args: readonly string[], output: Output): Promise<number> {
+  let status = 0
+  const command = new Command('bench')
+    .description("Measures models and kernels, against the machine's own limits and against peers, in one run.")
+    .option('--model <names>', 'models to measure', list)
+    .option('--kernels [parts]', 'kernels to measure instead: all, or those whose name contains one of the parts', list)
+    .option('--profile', 'where the time of each model goes, step by step')
+    .option('--size <pixels>', 'height and width of the images', wholeNumber, 224)
+    .addOption(new Option('--device <name>', 'where to run').choices(deviceNames).default('wasm'))
+    .option('--threads <list>', 'thread counts', wholeNumbers, [1])
+    .option('--batch <list>', 'images at a time', wholeNumbers, [1])
+    .option('--runs <n>', 'runs to time at least, besides two seconds', wholeNumber, 30)
+    .option('--peer <names>', 'libraries to run beside it: none, all, or names', list, ['none'])
+    .option('--json <file>', 'write everything that was found out')
+    .exitOverride()
+    .configureOutput({ writeOut: output.out, writeErr: output.err })
+    .action(async (flags: Flags) => {
+      const report = await run(plan(flags, args), output)
+      output.progress('')
+      if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 2)}\n`)
+      output.out(formatReport(report))
+      const failed = report.results.some((r) => r.notRun !== undefined && r.runner.name === 'scanline')
+      status = report.interrupted ? interruptedStatus : failed ? 1 : 0
+    })
+  try {
+    await command.parseAsync(args, { from: 'user' })
+    return status
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    output.err(`${error instanceof Error ? error.message : error}\n`)
+    return 2
+  }
+}
+
+/** Throws `BenchError` for what cannot be asked for. */
+function plan(
+  { model, kernels, size, device, threads, batch, runs, peer, profile = false }: Flags,
+  command: readonly string[],
+): Plan {
+  if ((model === undefined) === (kernels === undefined))
+    throw new BenchError('say what to measure: either --model NAMES or --kernels')
+  if (profile && !model) throw new BenchError('--profile needs --model: a kernel is a single step')
+  for (const name of model ?? []) checkModel(name)
+  const groups: Case[][] = model
+    ? model.map((name) => batch.map((images) => ({ kind: 'model', model: name, size, batch: images })))
+    : chosenKernels(kernels ?? true).map((shape) => [{ kind: 'kernel', shape }])
+  return { groups, device, threads, peers: choosePeers(peer), runs, minMs: 2000, profile, command }
+}
+
+function chosenKernels(parts: readonly string[] | true) {
+  if (parts === true) return kernelShapes
+  const names = kernelShapes.map(kernelName)
+  const odd = parts.find((part) => !names.some((name) => name.includes(part)))
+  if (odd) throw new BenchError(`no kernel's name contains "${odd}"; there are:\n  ${names.join('\n  ')}`)
+  return kernelShapes.filter((shape) => parts.some((part) => kernelName(shape).includes(part)))
+}
+
+function list(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.some((name) => name === '')) throw new InvalidArgumentError('expected names with commas between them')
+  return names
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number from 1 on')
+  return value
+}
+
+const wholeNumbers = (text: string): number[] => [...new Set(list(text).map(wholeNumber))]

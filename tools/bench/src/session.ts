@@ -1,0 +1,85 @@
+import type { Case, Runner } from './cases.js'
+import { peerNamed } from './peers/index.js'
+import { type Profile, profileModel } from './profile.js'
+import { median, settled } from './statistics.js'
+import { openKernel } from './subjects/kernel.js'
+import { openModel } from './subjects/model.js'
+import type { Facts, MemoryFacts, Subject } from './subjects/subject.js'
+
+export interface Opened {
+  readonly facts: Facts
+  /** The result of a run, to be compared with what others get. */
+  readonly output: Float32Array
+}
+
+/** How long to time: until both are reached, but no longer than the last. */
+export interface Budget {
+  readonly runs: number
+  readonly ms: number
+  readonly maxMs: number
+}
+
+/** One subject at a time, in this process or in one of its own. */
+export interface Session {
+  open(what: Case, runner: Runner, folder: string): Promise<Opened>
+  /** Runs until times settle: the engine swaps in optimised code in the background. */
+  warmUp(): Promise<void>
+  /** Milliseconds of single runs. */
+  round(budget: Budget): Promise<number[]>
+  memory(): Promise<MemoryFacts>
+  profile(what: Case, runner: Runner): Promise<Profile>
+  /** What a peer needs made beforehand. */
+  prepare(peer: string, what: Case, folder: string): Promise<void>
+  close(): Promise<void>
+}
+
+const warmUpWindowMs = 200
+const warmUpLimitMs = 15_000
+
+export function localSession(): Session {
+  let subject: Subject | undefined
+  const current = (): Subject => {
+    if (!subject) throw new TypeError('open() comes first')
+    return subject
+  }
+  return {
+    async open(what, runner, folder) {
+      if (runner.name !== 'scanline') subject = await peerNamed(runner.name).open(what, runner, folder)
+      else subject = what.kind === 'model' ? await openModel(what, runner) : await openKernel(what, runner)
+      return { facts: subject.facts, output: await subject.output() }
+    },
+    async warmUp() {
+      const start = performance.now()
+      const medians: number[] = []
+      while (!settled(medians) && performance.now() - start < warmUpLimitMs) {
+        medians.push(median(await timed(current(), { runs: 3, ms: warmUpWindowMs, maxMs: warmUpLimitMs })))
+        // Lets background compilation hand its code over.
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+    },
+    async round(budget) {
+      // The others had the caches since the last round.
+      await current().run()
+      return timed(current(), budget)
+    },
+    memory: async () => current().memory(),
+    profile: async (what, runner) => profileModel(what, runner),
+    prepare: async (peer, what, folder) => peerNamed(peer).prepare?.(what, folder),
+    async close() {
+      await subject?.close()
+      subject = undefined
+    },
+  }
+}
+
+async function timed(subject: Subject, { runs, ms, maxMs }: Budget): Promise<number[]> {
+  const times: number[] = []
+  const begin = performance.now()
+  for (;;) {
+    const start = performance.now()
+    await subject.run()
+    const end = performance.now()
+    times.push((end - start) / subject.repeats)
+    if ((times.length >= runs && end - begin >= ms) || end - begin >= maxMs) return times
+  }
+}

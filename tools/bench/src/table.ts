@@ -1,0 +1,151 @@
+import type { Profile } from './profile.js'
+import { limitsFor, type Report, type Result } from './report.js'
+
+/** Columns aligned: the first to the left, the rest to the right. */
+export function align(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+const optional = (value: number | undefined, format: (value: number) => string): string =>
+  value === undefined || !Number.isFinite(value) ? '' : format(value)
+const percent = (share: number | undefined): string => optional(share, (s) => `${(100 * s).toFixed(s < 0.1 ? 1 : 0)} %`)
+/** Three significant digits without an exponent. */
+const short = (value: number | undefined): string =>
+  optional(value, (v) => (v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v >= 1 ? v.toFixed(2) : v.toFixed(3)))
+const mebibytes = (bytes: number | undefined): string => optional(bytes, (b) => (b / 2 ** 20).toFixed(b < 2 ** 20 ? 1 : 0))
+
+/** The report for a person. */
+export function formatReport(report: Report): string {
+  const { machine, limits, warnings, results, profiles = [], interrupted } = report
+  const lines = [
+    `${machine.cpu}, ${machine.cores} cores, ${mebibytes(machine.memoryBytes)} MiB; Node ${machine.node}, V8 ${machine.v8}, ${machine.platform}, SIMD${machine.relaxedSimd ? ', relaxed SIMD' : ''}`,
+    `${report.date}${machine.commit ? `, commit ${machine.commit}` : ''}, load average ${machine.loadAverage.toFixed(2)}`,
+    ...limits.map(({ threads, before, after }) => {
+      const both = (of: (l: typeof before) => number): string =>
+        [before, ...(after ? [after] : [])].map((l) => of(l).toFixed(1)).join(' / ')
+      return `limits of ${threads} ${threads === 1 ? 'thread' : 'threads'} (before / after): multiply-add ${both((l) => l.gflops)} GFLOP/s${before.fused ? ', fused' : ''}; memory ${both((l) => l.gbytes)} GB/s`
+    }),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    '',
+  ]
+  const models = results.filter((r) => r.what.kind === 'model')
+  const kernels = results.filter((r) => r.what.kind === 'kernel')
+  if (models.length > 0) lines.push(...modelTable(models), '')
+  if (kernels.length > 0) lines.push(...kernelTable(kernels), '')
+  for (const { name, runner, profile } of profiles) {
+    const limit = limitsFor(limits, runner.threads)
+    lines.push(
+      `${name}, ${runner.device}, ${runner.threads} ${runner.threads === 1 ? 'thread' : 'threads'}`,
+      ...profileTable(profile, limit),
+      '',
+    )
+  }
+  const missing = results.filter((r) => r.notRun !== undefined)
+  for (const { name, runner, notRun } of missing)
+    lines.push(`not run: ${runner.name}, ${runner.threads} threads, ${name}: ${notRun}`)
+  if (interrupted) lines.push('interrupted: what is above was measured before')
+  return `${lines.join('\n').trimEnd()}\n`
+}
+
+const measured = (results: readonly Result[]): Result[] => results.filter((r) => r.time !== undefined)
+const who = ({ runner }: Result): string => (runner.name === 'scanline' ? `scanline ${runner.device}` : runner.name)
+
+function modelTable(results: readonly Result[]): string[] {
+  const head = [
+    'model',
+    'runner',
+    'threads',
+    'images/s',
+    'median ms',
+    'p5',
+    'p95',
+    'ceiling',
+    'GFLOP',
+    'bandwidth',
+    'compile ms',
+    'first ms',
+    'peak MiB',
+    'device MiB',
+    'apart',
+  ]
+  const rows = measured(results).map((r) => [
+    r.name,
+    who(r),
+    String(r.runner.threads),
+    short(r.imagesPerSecond),
+    short(r.time?.median),
+    short(r.time?.p5),
+    short(r.time?.p95),
+    percent(r.ceilingShare),
+    optional(r.facts?.multiplyAdds, (n) => (n / 1e9).toFixed(3)),
+    percent(r.bandwidthShare),
+    short(r.facts?.compileMs),
+    short(r.facts?.firstResultMs),
+    mebibytes(r.memory?.peakRss),
+    mebibytes(r.memory?.reserved),
+    optional(r.difference, (d) => d.toExponential(1)),
+  ])
+  return rows.length > 0 ? align([head, ...rows]) : []
+}
+
+function kernelTable(results: readonly Result[]): string[] {
+  const timed = measured(results)
+  const first = (r: Result): Result | undefined => timed.find((o) => o.name === r.name && o.runner.name === r.runner.name)
+  const head = ['kernel', 'runner', 'threads', 'median ms', 'p5', 'p95', 'GFLOP/s', 'ceiling', 'GB/s', 'speed-up', 'apart']
+  const rows = timed.map((r) => {
+    const base = first(r)
+    const faster = base && base !== r ? base.time!.median / r.time!.median : undefined
+    return [
+      r.name,
+      who(r),
+      String(r.runner.threads),
+      short(r.time?.median),
+      short(r.time?.p5),
+      short(r.time?.p95),
+      short(r.gflops),
+      percent(r.ceilingShare),
+      short(r.gbytes),
+      optional(faster, (f) => f.toFixed(2)),
+      optional(r.difference, (d) => d.toExponential(1)),
+    ]
+  })
+  return rows.length > 0 ? align([head, ...rows]) : []
+}
+
+function profileTable(profile: Profile, limit: { gflops: number } | undefined): string[] {
+  const { steps, stepsMs, wholeMs, passes, multiplyAdds } = profile
+  const ceiling = (flops: number, ms: number): string => (limit && flops > 0 ? percent(flops / ms / 1e6 / limit.gflops) : '')
+  const row = (name: string, ms: number, flops: number, bytes: number, detail: string): string[] => [
+    name,
+    short(ms),
+    percent(ms / stepsMs),
+    ceiling(flops, ms),
+    flops > 0 ? short(flops / ms / 1e6) : '',
+    short(bytes / ms / 1e6),
+    detail,
+  ]
+  const byOp = new Map<string, { ms: number; flops: number; bytes: number; count: number }>()
+  for (const { op, ms, multiplyAdds: flops, bytes } of steps) {
+    const sum = byOp.get(op) ?? { ms: 0, flops: 0, bytes: 0, count: 0 }
+    byOp.set(op, { ms: sum.ms + ms, flops: sum.flops + flops, bytes: sum.bytes + bytes, count: sum.count + 1 })
+  }
+  const head = ['step', 'ms', 'share', 'ceiling', 'GFLOP/s', 'GB/s', '']
+  const left = (rows: string[][]): string[] => {
+    const width = Math.max(...rows.map((r) => r[6].length))
+    return align(rows.map((r) => [...r.slice(0, 6), r[6].padEnd(width)]))
+  }
+  return [
+    `whole program ${short(wholeMs)} ms, ${ceiling(multiplyAdds, wholeMs)} of the ceiling; its ${steps.length} steps one by one ${short(stepsMs)} ms (medians of ${passes} passes)`,
+    ...left([
+      head,
+      ...[...byOp].sort(([, a], [, b]) => b.ms - a.ms).map(([op, s]) => row(op, s.ms, s.flops, s.bytes, `${s.count} steps`)),
+    ]),
+    ...left([head, ...steps.map((s) => row(`${s.index} ${s.op}`, s.ms, s.multiplyAdds, s.bytes, s.detail))]),
+  ]
+}
