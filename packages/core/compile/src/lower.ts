@@ -62,7 +62,7 @@ export function lower(graph: Graph): Lowered {
     const places = new Map(graph.inputs.map((v, i) => [v, input(i, graph.specs[v])]))
     lowering.nodes(graph, places)
     const outputs = graph.outputs.map((v) => lowering.output(places.get(v) ?? lowering.constant(graph.constants.get(v)!)))
-    return { ...lowering, outputs, release: () => lowering.release() }
+    return { ...lowering.finish(), outputs, release: () => lowering.release() }
   } catch (error) {
     lowering.release()
     throw error
@@ -77,9 +77,8 @@ class Lowering {
   readonly backend: Backend
   readonly steps: LoweredStep[] = []
   readonly buffers: number[] = []
-  readonly constants: DeviceBuffer[] = []
-  readonly #held: Tensor[] = []
-  readonly #packed: DeviceBuffer[] = []
+  /** Buffers of constants, and how to let go of each. */
+  readonly #constants: { readonly buffer: DeviceBuffer; readonly release: () => void }[] = []
   readonly #known = new Map<string | Tensor, number>()
   readonly #outputs = new Set<number>()
 
@@ -88,8 +87,24 @@ class Lowering {
   }
 
   release(): void {
-    for (const tensor of this.#held) tensor.dispose()
-    for (const buffer of this.#packed) this.backend.free(buffer)
+    for (const { release } of this.#constants.splice(0)) release()
+  }
+
+  /** What was lowered. Constants that were only packed from, and are read by no step, are let go. */
+  finish(): Pick<Lowered, 'steps' | 'buffers' | 'constants'> {
+    const read = new Set(
+      this.steps.flatMap(({ args }) => args.flatMap(({ from, index }) => (from === 'constant' ? [index] : []))),
+    )
+    const kept = [...read].sort((a, b) => a - b)
+    const all = this.#constants.splice(0)
+    for (const [i, { release }] of all.entries()) if (!read.has(i)) release()
+    this.#constants.push(...kept.map((i) => all[i]))
+    const renumber = (arg: Location): Location => (arg.from === 'constant' ? { ...arg, index: kept.indexOf(arg.index) } : arg)
+    return {
+      steps: this.steps.map((step) => ({ ...step, args: step.args.map(renumber) })),
+      buffers: this.buffers,
+      constants: this.#constants.map(({ buffer }) => buffer),
+    }
   }
 
   /** Lowers every node; `places` holds the inputs and receives the rest. */
@@ -111,8 +126,8 @@ class Lowering {
   constant(tensor: Tensor): Place {
     let index = this.#known.get(tensor)
     if (index === undefined) {
-      this.#held.push(unscoped(() => tensor.alias()))
-      index = this.constants.push(tensor.binding.buffer) - 1
+      const held = unscoped(() => tensor.alias())
+      index = this.#constants.push({ buffer: held.binding.buffer, release: () => held.dispose() }) - 1
       this.#known.set(tensor, index)
     }
     return { from: 'constant', index, offset: tensor.binding.offset, spec: tensor.spec }
@@ -180,9 +195,13 @@ class Lowering {
     let index = this.#known.get(key)
     if (index === undefined) {
       const buffer = this.backend.alloc(bytes)
-      this.#packed.push(buffer)
-      launchNow(this.backend, launch, [{ buffer: this.constants[place.index], offset: place.offset }], [{ buffer, offset: 0 }])
-      index = this.constants.push(buffer) - 1
+      index = this.#constants.push({ buffer, release: () => this.backend.free(buffer) }) - 1
+      launchNow(
+        this.backend,
+        launch,
+        [{ buffer: this.#constants[place.index].buffer, offset: place.offset }],
+        [{ buffer, offset: 0 }],
+      )
       this.#known.set(key, index)
     }
     return { from: 'constant', index, offset: 0 }

@@ -1,7 +1,7 @@
 import { add, broadcastTo, expression, layerNormOp, matmul, matmulOp, mul, pointwiseOp, reshape } from '@scanline/tensor'
 import { type Graph, makeNode, type Node, readers, rewrite } from '../graph.js'
 import { computeConstant } from './constants.js'
-import { constantOperand } from './expr-match.js'
+import { channelOperand } from './expr-match.js'
 import { constantWeight } from './linear.js'
 
 const addExpr = expression((e) => e.binary('add', e.input(0), e.input(1)))
@@ -30,11 +30,9 @@ export function foldNormAffine(graph: Graph): Graph {
       const shifted = () => reshape(matmul(reshape(shift, [1, -1]), weight), [-1])
       const next = makeNode(graph, matmulOp, [plain.outputs[0], scaled], {})
       const [only, ...others] = readBy.get(product.outputs[0]) ?? []
-      const bias = others.length === 0 ? constantOperand(graph, only, 'add') : undefined
+      const bias = others.length === 0 ? channelOperand(graph, only, 'add') : undefined
       const shape = graph.specs[product.outputs[0]].shape
-      const addend = computeConstant(graph, () =>
-        broadcastTo(bias ? add(graph.constants.get(bias.constant)!, shifted()) : shifted(), shape),
-      )
+      const addend = computeConstant(graph, () => broadcastTo(bias ? add(bias.vector, shifted()) : shifted(), shape))
       const sum = makeNode(graph, pointwiseOp, [next.outputs[0], addend], {
         expr: addExpr,
         dtype: graph.specs[product.outputs[0]].dtype,

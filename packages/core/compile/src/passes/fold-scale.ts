@@ -1,7 +1,7 @@
 import { broadcastTo, mul } from '@scanline/tensor'
 import { type Graph, makeNode, type Node, producers, readers, rewrite } from '../graph.js'
-import { channelVector, computeConstant } from './constants.js'
-import { constantOperand } from './expr-match.js'
+import { computeConstant } from './constants.js'
+import { channelOperand } from './expr-match.js'
 import { constantWeight, scaleOutputs } from './linear.js'
 
 /** Multiplies a constant per-channel factor (layer scale) into the weight and bias of the matmul or convolution before it. */
@@ -12,12 +12,11 @@ export function foldScale(graph: Graph): Graph {
   const replaced = new Map<Node, Node[]>()
   const renamed = new Map<number, number>()
   for (const node of graph.nodes) {
-    const scaling = constantOperand(graph, node, 'mul')
+    const scaling = channelOperand(graph, node, 'mul')
     if (!scaling || !single(scaling.computed)) continue
-    const vector = channelVector(graph.constants.get(scaling.constant)!)
-    if (!vector) continue
+    const { vector } = scaling
     const before = madeBy.get(scaling.computed)
-    const bias = constantOperand(graph, before, 'add')
+    const bias = channelOperand(graph, before, 'add')
     const linear = bias ? madeBy.get(bias.computed) : before
     const weight = constantWeight(graph, linear)
     if (!linear || !weight || !single(linear.outputs[0]) || replaced.has(linear)) continue
@@ -32,9 +31,7 @@ export function foldScale(graph: Graph): Graph {
     replaced.set(node, [])
     if (bias && before) {
       const { shape } = graph.specs[node.outputs[0]]
-      const addend = computeConstant(graph, () =>
-        broadcastTo(mul(graph.constants.get(bias.constant)!, graph.constants.get(scaling.constant)!), shape),
-      )
+      const addend = computeConstant(graph, () => broadcastTo(mul(bias.vector, vector), shape))
       const sum = makeNode(
         graph,
         before.op,
