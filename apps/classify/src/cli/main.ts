@@ -1,0 +1,86 @@
+import { Command, CommanderError } from 'commander'
+import { devices } from './devices.js'
+import { exitCodes, explain, Failure } from './failure.js'
+import type { Io } from './io.js'
+import { models } from './models.js'
+import { knownDevice, knownModel, wholeNumber } from './options.js'
+import { type PredictOptions, predict } from './predict.js'
+
+const examples = `
+Examples:
+  scanline-classify predict photo.jpg
+  scanline-classify predict photos/ https://example.org/cat.png --model mambaout_tiny --topk 3
+  scanline-classify predict photos/ --weights mine.safetensors --classes names.txt --json > result.json
+
+Exit status:
+  ${exitCodes.ok}    every image was classified
+  ${exitCodes.failed}    an image could not be read, or the model could not be loaded
+  ${exitCodes.usage}    the command line is wrong
+  ${exitCodes.interrupted}  interrupted (Ctrl-C)`
+
+/** Runs one command line and gives its exit status. Results go to stdout, all else to stderr. */
+export async function main(argv: readonly string[], io: Io): Promise<number> {
+  let status: number = exitCodes.ok
+  const program = new Command('scanline-classify')
+    .description('Says what images show.')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+    })
+    .addHelpText('after', examples)
+
+  program
+    .command('predict')
+    .description('the most probable classes of images: files, folders (with all below them), http(s) addresses')
+    .argument('<images...>')
+    .option('-m, --model <name>', 'model to use', knownModel, 'mambaout_femto.in1k')
+    .option('-w, --weights <file>', 'weights instead of the published ones: a safetensors or PyTorch file, a hub id, an address')
+    .option('-c, --classes <file>', "names of the weights' classes, one a line; ImageNet's for 1000 classes, else numbers")
+    .option('-k, --topk <n>', 'classes to show for each image', wholeNumber(1, 100_000), 5)
+    .option('--json', 'print one JSON document instead of tables')
+    .option('-d, --device <name>', `where to compute: ${describeDevices()}`, knownDevice, 'wasm')
+    .option('-t, --threads <n>', 'threads of the device; all processors unless told otherwise', wholeNumber(1, 256))
+    .option('-b, --batch <n>', 'images in one run', wholeNumber(1, 1024), 1)
+    .option(
+      '-s, --size <n>',
+      "height and width that images are brought to; the model's own unless told otherwise",
+      wholeNumber(32, 2048),
+    )
+    .option('--offline', 'use what was downloaded before, and no network')
+    .addHelpText('after', examples)
+    .action(async (images: string[], options: PredictOptions) => {
+      status = await predict(images, options, io)
+    })
+
+  program
+    .command('models')
+    .description('the models there are, with their published figures')
+    .argument('[glob]', "names to list, such as '*tiny*'", '*')
+    .option('--json', 'print the whole configurations as JSON')
+    .action((glob: string, options: { json?: boolean }) => {
+      status = models(glob, options, io)
+    })
+
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return status
+  } catch (error) {
+    return report(error, io)
+  }
+}
+
+/** One line for what went wrong, unless commander or the user's own Ctrl-C has said it. */
+function report(error: unknown, { stderr, signal }: Io): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  if (signal.aborted) return exitCodes.interrupted
+  stderr.write(`error: ${explain(error)}\n`)
+  return error instanceof Failure ? error.exitCode : exitCodes.failed
+}
+
+const describeDevices = (): string =>
+  Object.entries(devices)
+    .map(([name, { about }]) => `${name} (${about})`)
+    .join(', ')
