@@ -181,6 +181,7 @@ describe('gather and scatterAdd', () => {
 })
 
 test('double precision is refused with the way out', async () => {
+  await expect(run('copy', [{ data: [1, 2], shape: [2], dtype: 'f64' }])).rejects.toThrow(/not f64; .* cast\(\) to f32/)
   await expect(run('flip', [{ data: [1, 2], shape: [2], dtype: 'f64' }], { axes: [0] })).rejects.toThrow(
     /not f64; .* cast\(\) to f32/,
   )

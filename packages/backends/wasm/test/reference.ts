@@ -22,6 +22,8 @@ export interface Tolerance {
   readonly ofLargest?: number
   /** Of each expected value. */
   readonly relative?: number
+  /** Of anything: what cancels in a sum leaves its rounding behind. */
+  readonly absolute?: number
 }
 
 /** What the op's own definition gives, in doubles, from inputs rounded to their types. */
@@ -70,14 +72,19 @@ export function suite() {
 
 const bitsOf = (x: TypedArray) => Buffer.from(x.buffer, x.byteOffset, x.byteLength)
 
-function expectClose(dtype: DType, actual: TypedArray, exact: Float64Array, { ofLargest = 0, relative = 0 }: Tolerance): void {
+function expectClose(
+  dtype: DType,
+  actual: TypedArray,
+  exact: Float64Array,
+  { ofLargest = 0, relative = 0, absolute = 0 }: Tolerance,
+): void {
   const values = decode(dtype, new Uint8Array(actual.buffer, actual.byteOffset, actual.byteLength))
   expect(values.length).toBe(exact.length)
   const rounded = decode(dtype, encode(dtype, exact))
   const largest = exact.reduce((m, v) => (Number.isFinite(v) ? Math.max(m, Math.abs(v)) : m), 0)
   for (let i = 0; i < exact.length; i++) {
     if (Object.is(values[i], rounded[i])) continue
-    const allowed = ofLargest * largest + relative * Math.abs(exact[i])
+    const allowed = absolute + ofLargest * largest + relative * Math.abs(exact[i])
     if (allowed > 0 && Math.abs(values[i] - exact[i]) <= allowed) continue
     throw new Error(`element ${i} is ${values[i]}, expected ${exact[i]} (± ${allowed})`)
   }

@@ -3,7 +3,8 @@ import { type FunctionBuilder, f32, f32x4, f64, i32, i64, type Local, minU, type
 import { convertLanes, type LaneType, laneKind, loadLanes, storeLanes } from '../elements.js'
 import { defineKernel, type KernelBuilder, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
-import { movable, packInputs, refuseTypes } from '../select.js'
+import { packInputs } from '../pack-inputs.js'
+import { movable, refuseTypes } from '../refuse.js'
 
 interface CastParams extends Split {
   readonly from: DType

@@ -2,7 +2,7 @@ import { bytesPerElement, contiguousStrides } from '@scanline/tensor'
 import { i32, maxS, minS } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { emitMove, type Move, planMove } from '../move.js'
-import { movable, refuseTypes } from '../select.js'
+import { movable, refuseTypes } from '../refuse.js'
 
 interface ConcatParams extends Split {
   /** One for each input; their items are counted through. */

@@ -1,6 +1,7 @@
 import { bytesPerElement, contiguousStrides, type TensorSpec } from '@scanline/tensor'
 import { defineKernel, type LaunchOf, type Split, split } from '../kernel.js'
 import { emitMove, type Move, planMove } from '../move.js'
+import { movable, refuseTypes } from '../refuse.js'
 
 interface CopyParams extends Split {
   readonly move: Move
@@ -16,6 +17,6 @@ export function copyLaunch({ shape, dtype, strides }: TensorSpec): LaunchOf<Copy
 export const copy = defineKernel<CopyParams>({
   name: 'copy',
   op: 'copy',
-  select: ({ inputs: [input] }) => copyLaunch(input),
+  select: (call) => refuseTypes(call, movable) ?? copyLaunch(call.inputs[0]),
   emit: (k, { move }) => k.define(2, (f, [input, output], { begin, end }) => emitMove(f, move, input, output, begin, end)),
 })

@@ -4,7 +4,7 @@ import { i32, v128 } from '../assembler/index.js'
 import { defineKernel, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { planMove } from '../move.js'
-import { refuseTypes } from '../select.js'
+import { refuseTypes } from '../refuse.js'
 import { copyLaunch } from './copy.js'
 import { depthwiseConv2d } from './depthwise-conv2d.js'
 

@@ -1,7 +1,8 @@
 import { type FunctionBuilder, f32x4, i32, type Local, v128 } from '../assembler/index.js'
 import { defineKernel, type KernelBuilder, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
-import { packInputs, refuseTypes } from '../select.js'
+import { packInputs } from '../pack-inputs.js'
+import { refuseTypes } from '../refuse.js'
 import { coordinates, type SlidingAxis, slidingAxes } from '../taps.js'
 import { WideSum } from '../vectors.js'
 

@@ -1,7 +1,7 @@
 import { bytesPerElement, contiguousStrides } from '@scanline/tensor'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { emitMove, type Move, planMove } from '../move.js'
-import { movable, refuseTypes } from '../select.js'
+import { movable, refuseTypes } from '../refuse.js'
 
 interface FlipParams extends Split {
   readonly move: Move

@@ -3,7 +3,8 @@ import { i32 } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { copyRow, fillRow } from '../move.js'
-import { movable, packInputs, refuseTypes } from '../select.js'
+import { packInputs } from '../pack-inputs.js'
+import { movable, refuseTypes } from '../refuse.js'
 
 interface GatherParams extends Split {
   readonly bytes: number

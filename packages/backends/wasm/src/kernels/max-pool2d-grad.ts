@@ -1,8 +1,9 @@
 import { f32, f32x4, i32, i32x4, v128 } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
+import { packInputs } from '../pack-inputs.js'
 import { eachPixelInside } from '../pool.js'
-import { packInputs, refuseTypes } from '../select.js'
+import { refuseTypes } from '../refuse.js'
 import { coordinates, type SlidingAxis, slidingAxes, tapsInside } from '../taps.js'
 
 interface MaxPoolGradParams extends Split {

@@ -3,7 +3,7 @@ import { i32 } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { copyRow, fillRow, spreadRow } from '../move.js'
-import { movable, refuseTypes } from '../select.js'
+import { movable, refuseTypes } from '../refuse.js'
 
 /** One axis of the input and what is put around and between its elements. */
 interface PaddedAxis {

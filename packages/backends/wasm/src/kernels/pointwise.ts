@@ -4,7 +4,8 @@ import { convertLanes, gatherLanes, type LaneType, laneKind, laneTypes, loadLane
 import { emitExpr, exprCost } from '../emit-expr.js'
 import { defineKernel, type KernelBuilder, type Split, split } from '../kernel.js'
 import { collapse, element, offsets } from '../layout.js'
-import { packInputs, refuseTypes } from '../select.js'
+import { packInputs } from '../pack-inputs.js'
+import { refuseTypes } from '../refuse.js'
 
 type OperandType = LaneType | 'i64'
 

@@ -2,7 +2,8 @@ import { contiguousStrides, type ReduceKind, sizeOf } from '@scanline/tensor'
 import { type FunctionBuilder, f32, f32x4, i32, i32x4, type Local, type Operand, type Value, v128 } from '../assembler/index.js'
 import { defineKernel, type KernelBuilder, type Split, split } from '../kernel.js'
 import { collapse, element, offsets } from '../layout.js'
-import { packInputs, refuseTypes } from '../select.js'
+import { packInputs } from '../pack-inputs.js'
+import { refuseTypes } from '../refuse.js'
 import { eachVector, fold, foldLanes, keepLanes, WideSum } from '../vectors.js'
 
 type Vector = Value<'v128'>

@@ -2,7 +2,8 @@ import { sizeOf } from '@scanline/tensor'
 import { f32x4, i32, i32x4, v128 } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
-import { packInputs, refuseTypes } from '../select.js'
+import { packInputs } from '../pack-inputs.js'
+import { refuseTypes } from '../refuse.js'
 
 interface ScatterAddParams extends Split {
   readonly dtype: 'f32' | 'i32'

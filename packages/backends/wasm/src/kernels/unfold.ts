@@ -2,7 +2,7 @@ import { i32 } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { copyRow, fillRow } from '../move.js'
-import { refuseTypes } from '../select.js'
+import { refuseTypes } from '../refuse.js'
 import { coordinates, slidingAxes, tapsInside } from '../taps.js'
 import { type Window, windowOf } from '../window.js'
 

@@ -2,7 +2,7 @@ import { rotations, sizeOf } from '@scanline/tensor'
 import { f32x4, i8x16, i32, i32x4, minU, v128 } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
-import { packInputs } from '../select.js'
+import { packInputs } from '../pack-inputs.js'
 import { bytes } from '../vectors.js'
 
 interface UniformParams extends Split {
