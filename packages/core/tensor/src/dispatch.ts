@@ -27,7 +27,8 @@ export function apply1<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], at
 }
 
 function execute<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
-  const specs = op.infer(inputs, attrs)
+  // Copied, as an op may hand its input back as the spec, and a tensor has an identity besides.
+  const specs = op.infer(inputs, attrs).map(({ shape, dtype }) => ({ shape, dtype }))
   if (op.view) {
     const view = viewOf(op, inputs[0], attrs, specs[0])
     if (view) return [view]

@@ -73,9 +73,10 @@ type SliceAttrs = { readonly start: readonly number[]; readonly end: readonly nu
 export const sliceOp: Op<SliceAttrs> = {
   name: 'slice',
   infer: ([x], { start, end, step }) => [{ shape: start.map((s, i) => Math.ceil((end[i] - s) / step[i])), dtype: x.dtype }],
-  view: (x, { start, step }) => ({
+  view: (x, { start, end, step }) => ({
     strides: x.strides.map((s, i) => s * step[i]),
-    offset: start.reduce((at, s, i) => at + s * x.strides[i], 0),
+    // Nothing of it is read, but an offset past the end could not be bound.
+    offset: start.some((s, i) => s === end[i]) ? 0 : start.reduce((at, s, i) => at + s * x.strides[i], 0),
   }),
   vjp: ([g], { inputs: [x], attrs: { start, step } }) => {
     const after = x.shape.map((d, i) => d - start[i] - (g!.shape[i] === 0 ? 0 : (g!.shape[i] - 1) * step[i] + 1))
