@@ -51,6 +51,7 @@ export const viewSamples: readonly Sample[] = [
   { op: 'slice', name: 'last axis, from the end', inputs: [of([9, 7])], run: (x) => slice(x, -1, -4, -1) },
   { op: 'slice', name: 'with a step', inputs: [of([3, 17])], run: (x) => slice(x, 1, 1, 16, 4) },
   { op: 'slice', name: 'a step that does not divide', inputs: [of([3, 8])], run: (x) => slice(x, 1, 0, 8, 3) },
+  { op: 'slice', name: 'of nothing', inputs: [of([0, 5], { view: 'sliced' })], run: (x) => slice(x, 1, 1, 3) },
   { op: 'slice', name: 'nothing', inputs: [of([5, 4])], run: (x) => slice(x, 1, 2, 2) },
   {
     op: 'slice',
