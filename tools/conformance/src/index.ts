@@ -1,1 +1,8 @@
-export {}
+export type { Case, ConformanceOptions, Outcome } from './cases.js'
+export { type Check, checks } from './checks/index.js'
+export { ConformanceError } from './compare.js'
+export { type CaseResult, formatReport, type Report } from './report.js'
+export { runConformance } from './run.js'
+export { conformance, type TestApi } from './suite.js'
+export { tolerances } from './tolerance.js'
+export { wrapBackend } from './wrap.js'
