@@ -1,5 +1,5 @@
 import { createWasmBackend } from '@scanline/wasm'
-import { describe, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { conformance } from '../src/index.js'
 
 describe('wasm, one thread', () => {
@@ -7,9 +7,19 @@ describe('wasm, one thread', () => {
 })
 
 describe('wasm, two threads', () => {
-  conformance(() => createWasmBackend({ threads: 2 }), { share: 0.12 }, { describe, it })
+  const create = async () => {
+    const backend = await createWasmBackend({ threads: 2 })
+    expect(backend.capabilities.threads).toBe(2)
+    return backend
+  }
+  conformance(create, { share: 0.12 }, { describe, it })
 })
 
 describe('wasm, without relaxed SIMD', () => {
-  conformance(() => createWasmBackend({ threads: 1, relaxedSimd: false }), { share: 0.08 }, { describe, it })
+  const create = async () => {
+    const backend = await createWasmBackend({ threads: 1, relaxedSimd: false })
+    expect(backend.capabilities.features.relaxedSimd).toBe(false)
+    return backend
+  }
+  conformance(create, { share: 0.08 }, { describe, it })
 })
