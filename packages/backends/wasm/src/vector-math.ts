@@ -183,7 +183,9 @@ export const cos: VectorFunction = byLane('cos')
 const generalPow = byLane('pow')
 
 export function pow(k: KernelBuilder, f: FunctionBuilder, base: Vector, exponent: Vector): Vector {
-  const x = f.let(base)
-  // JavaScript alone says 1 ** NaN is NaN.
-  return v128.bitselect(k.splat(1), generalPow(k, f, x, exponent), f32x4.eq(x, k.splat(1)))
+  const [x, y] = [f.let(base), f.let(exponent)]
+  // JavaScript alone says that 1 ** NaN and (±1) ** ±Infinity are NaN.
+  const endless = f32x4.eq(f32x4.abs(y), k.splat(Number.POSITIVE_INFINITY))
+  const one = v128.or(f32x4.eq(x, k.splat(1)), v128.and(f32x4.eq(x, k.splat(-1)), endless))
+  return v128.bitselect(k.splat(1), generalPow(k, f, x, y), one)
 }
