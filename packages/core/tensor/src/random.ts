@@ -2,7 +2,7 @@ import type { Backend } from './backend.js'
 import { ArgumentError } from './errors.js'
 import { tensor } from './ops/create.js'
 import type { Tensor } from './tensor.js'
-import { threefry2x32, toUnit } from './threefry.js'
+import { threefry2x32 } from './threefry.js'
 
 /**
  * A stream of random numbers that is a pure function of its seed and of how many draws came before: the same on every
@@ -34,10 +34,14 @@ export class Generator {
     const [a, b] = this.words()
     return ((a >>> 5) * 2 ** 26 + (b >>> 6)) * 2 ** -53
   }
-  /** Standard normal, by Box and Muller. */
+  /** Standard normal, by Marsaglia's polar method. */
   normal(): number {
-    const [a, b] = this.words()
-    return Math.sqrt(-2 * Math.log((a + 1) * 2 ** -32)) * Math.cos(2 * Math.PI * toUnit(b))
+    for (;;) {
+      const u = 2 * this.uniform() - 1
+      const v = 2 * this.uniform() - 1
+      const s = u * u + v * v
+      if (s > 0 && s < 1) return u * Math.sqrt((-2 * portableLog(s)) / s)
+    }
   }
   /** Normal with the given standard deviation, redrawn until it lies within ±`limit` (absolute, as timm's `trunc_normal_`). */
   truncatedNormal(std: number, limit: number): number {
@@ -51,4 +55,19 @@ export class Generator {
     const [a, b] = this.words()
     return tensor([a | 0, b | 0], { device, dtype: 'i32' })
   }
+}
+
+/**
+ * Natural logarithm on (0, 1], by operations that every engine rounds alike: `Math.log` may differ in its last bit from
+ * one engine to the next, and weights drawn from a seed must not.
+ */
+function portableLog(x: number): number {
+  let exponent = 0
+  let mantissa = x
+  for (; mantissa < Math.SQRT1_2; mantissa *= 2) exponent--
+  // log m = 2 artanh t with |t| < 0.172: twelve terms reach 1e-17.
+  const t = (mantissa - 1) / (mantissa + 1)
+  let sum = 0
+  for (let k = 23; k > 0; k -= 2) sum = sum * t * t + 1 / k
+  return exponent * Math.LN2 + 2 * t * sum
 }
