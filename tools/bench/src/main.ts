@@ -50,8 +50,8 @@ export async function main(args: readonly string[], output: Output): Promise<num
     .action(async (flags: Flags) => {
       const report = await run(plan(flags, args), output)
       output.progress('')
-      if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 2)}\n`)
       output.out(formatReport(report))
+      if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 2)}\n`)
       const failed = report.results.some((r) => r.notRun !== undefined && r.runner.name === 'scanline')
       status = report.interrupted ? interruptedStatus : failed ? 1 : 0
     })
@@ -77,7 +77,7 @@ function plan(
   const groups: Case[][] = model
     ? model.map((name) => batch.map((images) => ({ kind: 'model', model: name, size, batch: images })))
     : chosenKernels(kernels ?? true).map((shape) => [{ kind: 'kernel', shape }])
-  return { groups, device, threads, peers: choosePeers(peer), runs, minMs: 2000, profile, command }
+  return { groups, device, threads, peers: choosePeers(peer), runs, minMs: 2000, warmUpMs: 15_000, profile, command }
 }
 
 function chosenKernels(parts: readonly string[] | true) {

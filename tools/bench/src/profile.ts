@@ -32,10 +32,13 @@ export interface Profile {
   readonly steps: readonly ProfiledStep[]
 }
 
-const minPasses = 20
-const minMs = 3000
+/** How long to time: until both are reached, after half as long to warm up. */
+export interface ProfileLength {
+  readonly passes: number
+  readonly ms: number
+}
 
-export async function profileModel(what: Case, { device: name, threads }: Runner): Promise<Profile> {
+export async function profileModel(what: Case, { device: name, threads }: Runner, length: ProfileLength): Promise<Profile> {
   if (what.kind !== 'model') throw new BenchError('--profile needs a model; a kernel is a single step')
   const device = new WatchedBackend(await openDevice(name, threads))
   const model = await buildModel(what.model, device)
@@ -69,9 +72,9 @@ export async function profileModel(what: Case, { device: name, threads }: Runner
     const start = performance.now()
     for (let n = 0; n < passes || performance.now() - start < ms; n++) await pass()
   }
-  await forAtLeast(5, 1500)
+  await forAtLeast(length.passes / 2, length.ms / 2)
   for (const list of [wholes, ...times]) list.length = 0
-  await forAtLeast(minPasses, minMs)
+  await forAtLeast(length.passes, length.ms)
   const steps = costs.map((c, index) => ({ ...c, index, kernel: spec.steps[index].launch.kernel, ms: median(times[index]) }))
   program.dispose()
   device.dispose()

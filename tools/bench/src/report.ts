@@ -43,6 +43,7 @@ export interface Report {
   readonly machine: Machine
   readonly limits: readonly MeasuredLimits[]
   readonly warnings: readonly string[]
+  readonly peers: readonly { readonly name: string; readonly about: string }[]
   readonly results: readonly Result[]
   readonly profiles?: readonly {
     readonly name: string
@@ -72,7 +73,8 @@ export function withRates(
   const limit = limitsFor(limits, runner.threads)
   const rate = (n: number): number => n / time.median / 1e6
   const gflops = cost.flops ? rate(cost.multiplyAdds || cost.flops) : undefined
-  const gbytes = cost.bytes ? rate(cost.bytes) : undefined
+  // A peer runs a model in steps of its own.
+  const gbytes = cost.bytes && (what.kind === 'kernel' || runner.name === 'scanline') ? rate(cost.bytes) : undefined
   return {
     ...result,
     ...(what.kind === 'model' && { imagesPerSecond: (1000 * what.batch) / time.median }),

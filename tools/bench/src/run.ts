@@ -20,6 +20,8 @@ export interface Plan {
   readonly runs: number
   /** Milliseconds to time at least. */
   readonly minMs: number
+  /** Milliseconds that warming up may take at most. */
+  readonly warmUpMs: number
   readonly profile: boolean
   readonly command: readonly string[]
 }
@@ -78,13 +80,19 @@ export async function run(plan: Plan, environment: Environment): Promise<Report>
       ? [`${runner.name} with ${runner.threads} threads differs from scanline by ${difference.toExponential(1)} on ${name}`]
       : [],
   )
+  const fewer = results.flatMap(({ name, runner, facts }) =>
+    facts?.threads !== undefined && facts.threads !== runner.threads
+      ? [`${runner.device} ran ${name} on ${facts.threads} instead of ${runner.threads} threads`]
+      : [],
+  )
   return {
     schema: 1,
     date: new Date().toISOString(),
     command: plan.command,
     machine,
     limits,
-    warnings: [...(busy ? [busy] : []), ...drift, ...wrong],
+    warnings: [...(busy ? [busy] : []), ...drift, ...fewer, ...wrong],
+    peers: plan.peers.map(({ name, about }) => ({ name, about })),
     results: results.map((result) => withRates(result, costs.get(result.name) ?? {}, limits)),
     ...(plan.profile && { profiles }),
     interrupted: signal?.aborted ?? false,
@@ -127,7 +135,7 @@ async function measureGroup(group: readonly Case[], plan: Plan, environment: Env
           if (peer?.prepare && runner.threads === plan.threads[0])
             await inOwnProcess(environment, (s) => s.prepare(peer.name, what, folder))
           Object.assign(entry, await entry.session.open(what, runner, folder))
-          await entry.session.warmUp()
+          await entry.session.warmUp(plan.warmUpMs)
         })
       }
     }
@@ -169,7 +177,9 @@ async function profileGroup(group: readonly Case[], plan: Plan, environment: Env
       if (environment.signal?.aborted) return found
       const runner = { name: 'scanline', device: plan.device, threads }
       environment.progress(`profile of ${caseName(what)}: ${label(runner)}`)
-      const profile = await inOwnProcess(environment, (session) => session.profile(what, runner)).catch((error: unknown) => {
+      const profile = await inOwnProcess(environment, (session) =>
+        session.profile(what, runner, { passes: plan.runs, ms: plan.minMs }),
+      ).catch((error: unknown) => {
         if (!environment.signal?.aborted) throw error
       })
       if (profile) found.push({ name: caseName(what), what, runner, profile })

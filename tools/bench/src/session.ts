@@ -1,6 +1,6 @@
 import type { Case, Runner } from './cases.js'
 import { peerNamed } from './peers/index.js'
-import { type Profile, profileModel } from './profile.js'
+import { type Profile, type ProfileLength, profileModel } from './profile.js'
 import { median, settled } from './statistics.js'
 import { openKernel } from './subjects/kernel.js'
 import { openModel } from './subjects/model.js'
@@ -22,19 +22,18 @@ export interface Budget {
 /** One subject at a time, in this process or in one of its own. */
 export interface Session {
   open(what: Case, runner: Runner, folder: string): Promise<Opened>
-  /** Runs until times settle: the engine swaps in optimised code in the background. */
-  warmUp(): Promise<void>
+  /** Runs until times settle (the engine swaps in optimised code in the background), for `maxMs` milliseconds at most. */
+  warmUp(maxMs: number): Promise<void>
   /** Milliseconds of single runs. */
   round(budget: Budget): Promise<number[]>
   memory(): Promise<MemoryFacts>
-  profile(what: Case, runner: Runner): Promise<Profile>
+  profile(what: Case, runner: Runner, length: ProfileLength): Promise<Profile>
   /** What a peer needs made beforehand. */
   prepare(peer: string, what: Case, folder: string): Promise<void>
   close(): Promise<void>
 }
 
 const warmUpWindowMs = 200
-const warmUpLimitMs = 15_000
 
 export function localSession(): Session {
   let subject: Subject | undefined
@@ -48,11 +47,11 @@ export function localSession(): Session {
       else subject = what.kind === 'model' ? await openModel(what, runner) : await openKernel(what, runner)
       return { facts: subject.facts, output: await subject.output() }
     },
-    async warmUp() {
+    async warmUp(maxMs) {
       const start = performance.now()
       const medians: number[] = []
-      while (!settled(medians) && performance.now() - start < warmUpLimitMs) {
-        medians.push(median(await timed(current(), { runs: 3, ms: warmUpWindowMs, maxMs: warmUpLimitMs })))
+      while (!settled(medians) && performance.now() - start < maxMs) {
+        medians.push(median(await timed(current(), { runs: 3, ms: warmUpWindowMs, maxMs })))
         // Lets background compilation hand its code over.
         await new Promise((resolve) => setTimeout(resolve, 10))
       }
@@ -63,7 +62,7 @@ export function localSession(): Session {
       return timed(current(), budget)
     },
     memory: async () => current().memory(),
-    profile: async (what, runner) => profileModel(what, runner),
+    profile: profileModel,
     prepare: async (peer, what, folder) => peerNamed(peer).prepare?.(what, folder),
     async close() {
       await subject?.close()

@@ -1,4 +1,4 @@
-import type { Profile } from './profile.js'
+import type { Profile, ProfiledStep } from './profile.js'
 import { limitsFor, type Report, type Result } from './report.js'
 
 /** Columns aligned: the first to the left, the rest to the right. */
@@ -22,7 +22,7 @@ const mebibytes = (bytes: number | undefined): string => optional(bytes, (b) => 
 
 /** The report for a person. */
 export function formatReport(report: Report): string {
-  const { machine, limits, warnings, results, profiles = [], interrupted } = report
+  const { machine, limits, warnings, peers, results, profiles = [], interrupted } = report
   const lines = [
     `${machine.cpu}, ${machine.cores} cores, ${mebibytes(machine.memoryBytes)} MiB; Node ${machine.node}, V8 ${machine.v8}, ${machine.platform}, SIMD${machine.relaxedSimd ? ', relaxed SIMD' : ''}`,
     `${report.date}${machine.commit ? `, commit ${machine.commit}` : ''}, load average ${machine.loadAverage.toFixed(2)}`,
@@ -30,6 +30,10 @@ export function formatReport(report: Report): string {
       const both = (of: (l: typeof before) => number): string =>
         [before, ...(after ? [after] : [])].map((l) => of(l).toFixed(1)).join(' / ')
       return `limits of ${threads} ${threads === 1 ? 'thread' : 'threads'} (before / after): multiply-add ${both((l) => l.gflops)} GFLOP/s${before.fused ? ', fused' : ''}; memory ${both((l) => l.gbytes)} GB/s`
+    }),
+    ...peers.map(({ name, about }) => {
+      const version = results.find((r) => r.runner.name === name)?.facts?.version
+      return `${name}${version ? ` ${version}` : ''}: ${about}`
     }),
     ...warnings.map((warning) => `warning: ${warning}`),
     '',
@@ -121,8 +125,9 @@ function kernelTable(results: readonly Result[]): string[] {
 function profileTable(profile: Profile, limit: { gflops: number } | undefined): string[] {
   const { steps, stepsMs, wholeMs, passes, multiplyAdds } = profile
   const ceiling = (flops: number, ms: number): string => (limit && flops > 0 ? percent(flops / ms / 1e6 / limit.gflops) : '')
-  const row = (name: string, ms: number, flops: number, bytes: number, detail: string): string[] => [
+  const row = ({ name, count, ms, flops, bytes, detail }: StepSum): string[] => [
     name,
+    String(count),
     short(ms),
     percent(ms / stepsMs),
     ceiling(flops, ms),
@@ -130,22 +135,57 @@ function profileTable(profile: Profile, limit: { gflops: number } | undefined): 
     short(bytes / ms / 1e6),
     detail,
   ]
-  const byOp = new Map<string, { ms: number; flops: number; bytes: number; count: number }>()
-  for (const { op, ms, multiplyAdds: flops, bytes } of steps) {
-    const sum = byOp.get(op) ?? { ms: 0, flops: 0, bytes: 0, count: 0 }
-    byOp.set(op, { ms: sum.ms + ms, flops: sum.flops + flops, bytes: sum.bytes + bytes, count: sum.count + 1 })
-  }
-  const head = ['step', 'ms', 'share', 'ceiling', 'GFLOP/s', 'GB/s', '']
-  const left = (rows: string[][]): string[] => {
-    const width = Math.max(...rows.map((r) => r[6].length))
-    return align(rows.map((r) => [...r.slice(0, 6), r[6].padEnd(width)]))
+  const table = (sums: readonly StepSum[]): string[] => {
+    const rows = [['step', 'times', 'ms', 'share', 'ceiling', 'GFLOP/s', 'GB/s', ''], ...sums.map(row)]
+    const width = Math.max(...rows.map((r) => r[7].length))
+    return align(rows.map((r) => [...r.slice(0, 7), r[7].padEnd(width)]))
   }
   return [
     `whole program ${short(wholeMs)} ms, ${ceiling(multiplyAdds, wholeMs)} of the ceiling; its ${steps.length} steps one by one ${short(stepsMs)} ms (medians of ${passes} passes)`,
-    ...left([
-      head,
-      ...[...byOp].sort(([, a], [, b]) => b.ms - a.ms).map(([op, s]) => row(op, s.ms, s.flops, s.bytes, `${s.count} steps`)),
-    ]),
-    ...left([head, ...steps.map((s) => row(`${s.index} ${s.op}`, s.ms, s.multiplyAdds, s.bytes, s.detail))]),
+    ...table(
+      sumSteps(
+        steps,
+        ({ op }) => op,
+        () => '',
+      ),
+    ),
+    '',
+    ...table(
+      sumSteps(
+        steps,
+        ({ op, detail }) => `${op} ${detail}`,
+        ({ detail }) => detail,
+      ),
+    ),
   ]
+}
+
+interface StepSum {
+  readonly name: string
+  readonly count: number
+  readonly ms: number
+  readonly flops: number
+  readonly bytes: number
+  readonly detail: string
+}
+
+/** Steps that are alike taken together, the slowest first. */
+function sumSteps(
+  steps: readonly ProfiledStep[],
+  alike: (step: ProfiledStep) => string,
+  detail: (step: ProfiledStep) => string,
+): StepSum[] {
+  const sums = new Map<string, StepSum>()
+  for (const step of steps) {
+    const before = sums.get(alike(step)) ?? { count: 0, ms: 0, flops: 0, bytes: 0 }
+    sums.set(alike(step), {
+      name: step.op,
+      count: before.count + 1,
+      ms: before.ms + step.ms,
+      flops: before.flops + step.multiplyAdds,
+      bytes: before.bytes + step.bytes,
+      detail: detail(step),
+    })
+  }
+  return [...sums.values()].sort((a, b) => b.ms - a.ms)
 }

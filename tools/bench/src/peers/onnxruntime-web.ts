@@ -15,7 +15,7 @@ const kernelCopies = 8
 /** ONNX Runtime's WebAssembly build, in this Node. */
 export const onnxruntimeWeb: Peer = {
   name: 'onnxruntime-web',
-  about: 'onnxruntime-web 1.30.0, WASM execution provider, SIMD, float32',
+  about: `WASM execution provider in Node, f32, all graph optimisations; kernels in [N, C, H, W], ${kernelCopies} copies a run`,
   refuses: () => undefined,
   prepare: async (what, folder) => {
     if (what.kind === 'model')
@@ -36,7 +36,7 @@ async function openModel(what: ModelCase, runner: Runner, folder: string): Promi
   }
   await infer()
   return {
-    facts: { compileMs, firstResultMs: performance.now() - start },
+    facts: { compileMs, firstResultMs: performance.now() - start, version: ort.env.versions.web! },
     repeats: 1,
     run: async () => {
       await infer()
@@ -61,7 +61,7 @@ async function openKernel({ shape }: KernelCase, runner: Runner): Promise<Subjec
   }
   await infer()
   return {
-    facts: { compileMs, firstResultMs: performance.now() - start },
+    facts: { compileMs, firstResultMs: performance.now() - start, version: ort.env.versions.web! },
     repeats: kernelCopies,
     run: async () => {
       await infer()

@@ -4,7 +4,7 @@ import type { Subject } from '../subjects/subject.js'
 /** Another library that runs the same case beside Scanline, on the same machine in the same run. */
 export interface Peer {
   readonly name: string
-  /** Its version and how it is set up, for the report. */
+  /** How it is set up and timed, for the report. */
   readonly about: string
   /** Why it cannot run a case; undefined where it can. */
   refuses(what: Case): string | undefined

@@ -13,6 +13,8 @@ export interface Facts {
   /** Bytes that the steps of one run read and write, each tensor once a step. */
   readonly bytes?: number
   readonly steps?: number
+  /** Of a peer. */
+  readonly version?: string
   /** Threads that it really uses, where that may differ from what was asked for. */
   readonly threads?: number
 }
