@@ -13,7 +13,9 @@ import { Storage, Tensor } from './tensor.js'
  */
 export function apply<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
   const tapes = activeTapes(inputs)
-  const smaller = tapes.length > 0 && !op.vjp && !op.view && op.decompose ? scope(() => op.decompose!(inputs, attrs)) : undefined
+  // Gradients are those of the parts, where an op has no rule of its own or its rule leaves out a fused epilogue.
+  const inParts = tapes.length > 0 && !op.view && (!op.vjp || attrs.epilogue !== undefined)
+  const smaller = inParts && op.decompose ? scope(() => op.decompose!(inputs, attrs)) : undefined
   if (smaller) return smaller
   const traced = inputs.find((t) => t.traced)?.traced
   const outputs = traced ? traced.tracer.record(op as unknown as Op, inputs, attrs) : execute(op, inputs, attrs)

@@ -98,6 +98,18 @@ describe('gradients against central differences', () => {
     ],
     ['layer norm', (x, w, b) => s.layerNorm(x, w, b, 1e-6), [[3, 5], [5], [5]]],
     ['layer norm, plain', (x) => s.layerNorm(x, undefined, undefined, 1e-6), [[3, 5]]],
+    [
+      'a fused epilogue',
+      (a, b, c) => {
+        const epilogue = s.expression((e) => e.unary('tanh', e.binary('mul', e.input(0), e.input(1))))
+        return s.apply1(s.matmulOp, [a, b, c], { epilogue })
+      },
+      [
+        [2, 3],
+        [3, 2],
+        [2, 2],
+      ],
+    ],
     ['softmax', (x) => s.softmax(x, 0), [[3, 4]]],
     ['log softmax', (x) => s.logSoftmax(x), [[3, 4]]],
     ['max pool', (x) => s.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 }), [[1, 5, 4, 2]]],
