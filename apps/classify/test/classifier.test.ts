@@ -89,7 +89,9 @@ describe('createClassifier', () => {
     expect(all.find(({ index }) => index === 281)?.label).toBe('tabby, tabby cat')
     using numbered = await classifierOn(device)
     for (const { index, label } of await numbered.classify(picture(1))) expect(label).toBe(String(index))
-    await expect(classifierOn(device, { classes: ['ant', 'bee'] })).rejects.toThrow('2 class names do not fit weights with 4 classes')
+    await expect(classifierOn(device, { classes: ['ant', 'bee'] })).rejects.toThrow(
+      '2 class names do not fit weights with 4 classes',
+    )
   })
 
   it('takes the size of the published figures', async () => {

@@ -42,7 +42,13 @@ describe('text for a terminal', () => {
   })
 
   it('aligns wide characters', () => {
-    const text = table([{ title: 'name' }, { title: 'n', align: 'right' }], [['猫', '1'], ['horse', '10']])
+    const text = table(
+      [{ title: 'name' }, { title: 'n', align: 'right' }],
+      [
+        ['猫', '1'],
+        ['horse', '10'],
+      ],
+    )
     expect(text).toBe('name    n\n猫      1\nhorse  10\n')
   })
 

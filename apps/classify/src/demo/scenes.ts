@@ -71,7 +71,7 @@ function colours(between: (low: number, high: number) => number): [Colour, Colou
   const hue = between(0, 360)
   const light = fromHsl(hue, between(0.5, 0.9), between(0.68, 0.86))
   const dark = fromHsl(hue + between(60, 300), between(0.45, 0.85), between(0.2, 0.4))
-  return between(0, 1) < 0.5 ? [light, dark] : [dark, light]
+  return [light, dark]
 }
 
 /** Hue in degrees, saturation and lightness in 0..1, to bytes (CSS Color 4, section 7). */
