@@ -1,4 +1,5 @@
 import type { Device } from './devices.js'
+import { NotSupportedError } from './errors.js'
 import type { Field } from './field.js'
 
 /** How a device runs a case. */
@@ -37,4 +38,13 @@ export interface Kind {
   matches(file: Field, path: string): boolean
   /** Throws `FormatError` and `NotSupportedError`. */
   run(file: Field, context: Context): void | Promise<void>
+}
+
+/** Notes values of a file that nobody compares: a field that is not among `known` and holds more than a text or a number. */
+export async function noteUnknown(context: Context, file: Field, known: readonly string[]): Promise<void> {
+  for (const [name, { value, path }] of file.entries())
+    if (typeof value === 'object' && value !== null && !known.includes(name))
+      await context.part(path, () => {
+        throw new NotSupportedError('what this field holds')
+      })
 }

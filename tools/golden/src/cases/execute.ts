@@ -28,8 +28,8 @@ const runs: Readonly<
 }
 
 /**
- * Runs a function eagerly and compiled, and hands the values that each gives to `check`. A run that fails is a check that
- * does not hold, and leaves the other one alone.
+ * Runs a function in each of `modes`, and hands the values that it gives to `check`. A run that fails is a check that does
+ * not hold, and leaves the other one alone.
  */
 export async function execute(
   context: Context,
@@ -37,8 +37,9 @@ export async function execute(
   f: (...inputs: Tensor[]) => Named,
   inputs: readonly Tensor[],
   check: (run: Run, outputs: Outputs) => void,
+  modes: readonly Run[] = ['eager', 'compiled'],
 ): Promise<void> {
-  for (const run of Object.keys(runs) as Run[])
+  for (const run of modes)
     await context.part(`${name}, ${run}`, async () => check(run, await runs[run](context.device, f, inputs)))
 }
 

@@ -17,6 +17,18 @@ export interface GradientCase {
   readonly parameters: readonly (readonly [name: string, parameter: Tensor])[]
 }
 
+/** Fields of a file that are compared here. */
+export const gradientFields = [
+  'labels',
+  'logits',
+  'grads',
+  'grad_columns',
+  'grads_analytically_zero',
+  'zero_grads',
+  'input_grad',
+  'float32_error_worst_parameter',
+]
+
 /** Runs one training step's forward and backward pass, and compares loss, logits and every gradient. */
 export async function runGradients(context: Context, given: GradientCase): Promise<void> {
   const { file, input, inputLayout, forward, parameters } = given

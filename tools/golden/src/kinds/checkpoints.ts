@@ -1,5 +1,4 @@
-import { readFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename } from 'node:path'
 import {
   bytesSource,
   type Checkpoint,
@@ -15,6 +14,7 @@ import {
 } from '@scanline/checkpoint'
 import { base64, treeDifferences } from '../checkpoints/tree.js'
 import type { Field } from '../field.js'
+import { readBeside } from '../files.js'
 import type { Context, Kind } from '../kind.js'
 
 /** Checkpoint files in the folder `files` beside the manifest: what they hold, or that they are refused. */
@@ -31,14 +31,6 @@ export const checkpoints: Kind = {
       )
     }
   },
-}
-
-function readBeside(path: string, field: Field): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(join(dirname(path), 'files', field.string())))
-  } catch (error) {
-    return field.fail(`cannot be read from the folder files (${error instanceof Error ? error.message : error})`)
-  }
 }
 
 /** Opens a file and reads every tensor, as a model loader would. */

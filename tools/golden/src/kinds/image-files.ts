@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { decodeImage, type Image, ImageError, type Orientation, orient, readOrientation } from '@scanline/image'
 import type { Field } from '../field.js'
+import { readBeside } from '../files.js'
 import type { Context, Kind } from '../kind.js'
 import { isPreprocessing } from '../preprocessing/match.js'
 import { checkExact, difference } from '../preprocessing/stored.js'
@@ -18,15 +17,6 @@ export const imageFiles: Kind = {
       await context.part(name, () => (decodes ? checkPixels(context, name, bytes, entry) : checkRefused(context, name, bytes)))
     }
   },
-}
-
-/** The bytes of a file in the folder `files`. */
-function readBeside(path: string, field: Field): Uint8Array {
-  try {
-    return new Uint8Array(readFileSync(join(dirname(path), 'files', field.string())))
-  } catch (error) {
-    return field.fail(`cannot be read from the folder files (${error instanceof Error ? error.message : error})`)
-  }
 }
 
 const shapeOf = ({ height, width, channels }: Image): number[] => [height, width, channels]

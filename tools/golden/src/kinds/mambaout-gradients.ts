@@ -1,10 +1,10 @@
 import { timmToOfficial } from '@scanline/mambaout'
-import { runGradients } from '../cases/gradients.js'
+import { gradientFields, runGradients } from '../cases/gradients.js'
 import { readInput, readLayout } from '../cases/layout.js'
 import { NotSupportedError } from '../errors.js'
-import type { Kind } from '../kind.js'
+import { type Kind, noteUnknown } from '../kind.js'
 import { isMambaOut } from '../mambaout/match.js'
-import { buildModel } from '../mambaout/model.js'
+import { buildModel, modelFields } from '../mambaout/model.js'
 
 /** Loss and gradients of whole models in training mode. */
 export const mambaoutGradients: Kind = {
@@ -13,6 +13,7 @@ export const mambaoutGradients: Kind = {
   run: async (file, context) => {
     const layout = readLayout(file.maybe('layout'), { input: 'NCHW', output: 'NHWC' })
     const training = !(file.maybe('mode')?.string().startsWith('eval') ?? false)
+    await noteUnknown(context, file, [...modelFields, ...gradientFields])
     const { model, config, layout: keys, salt } = await buildModel(file, context)
     const x = readInput(context, 'input', file.at('input'), salt, layout.input)
     try {

@@ -79,6 +79,9 @@ export function readConfig(file: Field): MambaOutConfig {
   return { ...base, ...readArgs(file.maybe('args'), args[originOf(file.maybe('source'))]) }
 }
 
+/** Fields of a file that say what is built and run. */
+export const modelFields = ['args', 'input', 'layout', 'state', 'kept']
+
 export interface FilledModel {
   readonly model: MambaOut
   readonly config: MambaOutConfig
