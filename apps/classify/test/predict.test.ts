@@ -225,7 +225,8 @@ describe('weights', () => {
         'x-linked-etag': `"${digest}"`,
         'x-linked-size': body.length,
       }
-      if (/^\/org\/tiny\/resolve\/[^/]+\/model\.safetensors$/.test(url)) response.writeHead(302, { ...hub, location: '/blob' }).end()
+      if (/^\/org\/tiny\/resolve\/[^/]+\/model\.safetensors$/.test(url))
+        response.writeHead(302, { ...hub, location: '/blob' }).end()
       else if (url === '/blob' || url === '/w.safetensors')
         response.writeHead(200, { 'content-length': body.length, etag: '"v1"' }).end(method === 'HEAD' ? undefined : body)
       else response.writeHead(404).end()
