@@ -28,4 +28,7 @@ interface WebAssemblyApi {
 
 export const WebAssembly = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly
 
+/** Milliseconds, finer than `Date.now`. */
+export const now = (): number => (globalThis as unknown as { performance: { now(): number } }).performance.now()
+
 export const pageBytes = 65536

@@ -57,5 +57,16 @@ export function text(value: string): number[] {
   return [...uleb(value.length), ...[...value].map((c) => c.charCodeAt(0))]
 }
 
+/** Bytes one after the other. */
+export function concat(...parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
+
 /** A vector of encoded entries. */
-export const vector = (entries: readonly (readonly number[])[]): number[] => [...uleb(entries.length), ...entries.flat()]
+export const vector = (entries: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> => concat(uleb(entries.length), ...entries)

@@ -1,4 +1,4 @@
-import { text, uleb, vector } from './encode.js'
+import { concat, text, uleb, vector } from './encode.js'
 import { FunctionBuilder } from './function.js'
 import type { FunctionRef, ValueType } from './value.js'
 
@@ -73,20 +73,20 @@ export class ModuleBuilder {
     const exports = this.#exports.map((f) => [...text(f.name), 0x00, ...uleb(index.get(f)!)])
     const bodies = this.#functions.map((f) => body(f, index))
     const names = vector(all.map((f, i) => [...uleb(i), ...text(f.name)]))
-    return Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-      ...section(1, vector(types.map((t) => t.split(',').map(Number)))),
-      ...section(2, vector(imports)),
-      ...section(3, vector(declared)),
-      ...section(7, vector(exports)),
-      ...section(10, vector(bodies)),
+    return concat(
+      [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      section(1, vector(types.map((t) => t.split(',').map(Number)))),
+      section(2, vector(imports)),
+      section(3, vector(declared)),
+      section(7, vector(exports)),
+      section(10, vector(bodies)),
       // Function names, for profilers and stack traces.
-      ...section(0, [...text('name'), ...section(1, names)]),
-    ])
+      section(0, concat(text('name'), section(1, names))),
+    )
   }
 }
 
-const section = (id: number, content: number[]): number[] => [id, ...uleb(content.length), ...content]
+const section = (id: number, content: Uint8Array): Uint8Array => concat([id], uleb(content.length), content)
 
 const signature = (f: FunctionRef): number[] => [
   0x60,
@@ -94,14 +94,18 @@ const signature = (f: FunctionRef): number[] => [
   ...vector(f.result ? [[typeCode[f.result]]] : []),
 ]
 
-function body(f: FunctionBuilder, index: ReadonlyMap<FunctionRef, number>): number[] {
+function body(f: FunctionBuilder, index: ReadonlyMap<FunctionRef, number>): Uint8Array {
   const runs: [number, ValueType][] = []
   for (const type of f.locals) {
     const last = runs.at(-1)
     if (last?.[1] === type) last[0]++
     else runs.push([1, type])
   }
-  const code = f.code.flatMap((part) => (typeof part === 'number' ? part : uleb(index.get(part)!)))
-  const content = [...vector(runs.map(([n, type]) => [...uleb(n), typeCode[type]])), ...code, 0x0b]
-  return [...uleb(content.length), ...content]
+  const code: number[] = []
+  for (const part of f.code) {
+    if (typeof part === 'number') code.push(part)
+    else code.push(...uleb(index.get(part)!))
+  }
+  const locals = vector(runs.map(([n, type]) => [...uleb(n), typeCode[type]]))
+  return concat(uleb(locals.length + code.length + 1), locals, code, [0x0b])
 }

@@ -23,7 +23,9 @@ const replace =
   <T extends ValueType>(lane: T, opcode: number) =>
   (a: Vector, index: number, x: Operand<T>) =>
     op('v128', [...simd(opcode), index], a, value(lane, x))
-const constant = (bytes: number[]): Vector => new Value('v128', [...simd(12), ...bytes])
+/** A constant that repeats `lane`. */
+const constant = (lane: readonly number[]): Vector =>
+  new Value('v128', [...simd(12), ...(lane.length === 4 ? [...lane, ...lane, ...lane, ...lane] : [...lane, ...lane])])
 
 export const v128 = {
   load: loadV(0, 2),
@@ -61,7 +63,7 @@ export const i16x8 = {
 }
 
 export const i32x4 = {
-  const: (x: number): Vector => constant([0, 1, 2, 3].flatMap(() => i32Bytes(x))),
+  const: (x: number): Vector => constant(i32Bytes(x)),
   splat: splat('i32', 17),
   extract: extract('i32', 27),
   replace: replace('i32', 28),
@@ -83,7 +85,7 @@ export const i32x4 = {
 }
 
 export const f32x4 = {
-  const: (x: number): Vector => constant([0, 1, 2, 3].flatMap(() => f32Bytes(x))),
+  const: (x: number): Vector => constant(f32Bytes(x)),
   splat: splat('f32', 19),
   extract: extract('f32', 31),
   replace: replace('f32', 32),
@@ -118,7 +120,7 @@ export const f32x4 = {
 }
 
 export const f64x2 = {
-  const: (x: number): Vector => constant([...f64Bytes(x), ...f64Bytes(x)]),
+  const: (x: number): Vector => constant(f64Bytes(x)),
   splat: splat('f64', 20),
   extract: extract('f64', 33),
   promote_low_f32x4: unaryV(95),
