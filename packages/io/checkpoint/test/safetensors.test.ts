@@ -104,7 +104,10 @@ describe('safetensors', () => {
     )
     const source = {
       ...memory,
-      read: (offset: number, length: number) => (ranges.push([offset, length]), memory.read(offset, length)),
+      read: (offset: number, length: number) => {
+        ranges.push([offset, length])
+        return memory.read(offset, length)
+      },
     }
     const { tensors } = await openSafetensors(source)
     const data = memory.size - 13
