@@ -21,6 +21,9 @@ const folders = [
   .flatMap((floor) => readdirSync(join(root, floor)).map((name) => join(root, floor, name)))
   .filter((folder) => statSync(folder).isDirectory() && existsSync(join(folder, 'package.json')))
 
+// attw counts an import of a package by itself as unresolved for Node 10, although the profile leaves that resolution out.
+const selfReferring = (name) => (name === '@scanline/tensor' ? ['--exclude-entrypoints', 'samples'] : [])
+
 const out = mkdtempSync(join(tmpdir(), 'scanline-pack-'))
 let failed = 0
 function check(name, command, args, cwd) {
@@ -41,7 +44,7 @@ try {
     check(name, 'publint', ['--strict', tarball], root)
     // A package that is only a command has no types to look at.
     const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-    if (exports || !bin) check(name, 'attw', ['--profile', 'esm-only', tarball], root)
+    if (exports || !bin) check(name, 'attw', ['--profile', 'esm-only', ...selfReferring(name), '--', tarball], root)
     rmSync(tarball)
   }
 } finally {
