@@ -26,6 +26,7 @@ const selfReferring = (name) => (name === '@scanline/tensor' ? ['--exclude-entry
 
 const out = mkdtempSync(join(tmpdir(), 'scanline-pack-'))
 let failed = 0
+let packed = 0
 function check(name, command, args, cwd) {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
   if (status === 0) return
@@ -36,6 +37,7 @@ try {
   for (const folder of folders) {
     const { name, private: hidden, bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
     if (hidden) continue
+    packed++
     check(name, 'pnpm', ['pack', '--pack-destination', out], folder)
     const tarball = join(
       out,
@@ -51,4 +53,4 @@ try {
   rmSync(out, { recursive: true, force: true })
 }
 if (failed > 0) process.exit(1)
-console.log(`packages: ${folders.length} packed and checked by publint and attw`)
+console.log(`packages: ${packed} packed and checked by publint and attw`)
