@@ -51,3 +51,6 @@ function commit(): { commit?: string } {
     return {}
   }
 }
+
+/** Milliseconds that all cores together have been busy since the machine started, in steps of ten. */
+export const busyMs = (): number => cpus().reduce((n, { times: { user, nice, sys, irq } }) => n + user + nice + sys + irq, 0)

@@ -14,6 +14,8 @@ export interface Result {
   readonly facts?: Facts
   /** Milliseconds of one run. */
   readonly time?: Summary
+  /** Cores that other work took on average while this was timed; above some hundredths the times are not to be trusted. */
+  readonly othersBusy?: number
   readonly imagesPerSecond?: number
   /** 10⁹ floating-point operations a second: multiply-adds for what has them (two each), else every operation. */
   readonly gflops?: number

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Case, caseName, type Runner } from './cases.js'
 import { enableFused, type Limits, measureLimits } from './limits/measure.js'
-import { busyWarning, describeMachine } from './machine.js'
+import { busyMs, busyWarning, describeMachine } from './machine.js'
 import type { Peer } from './peers/peer.js'
 import { type MeasuredLimits, type Report, type Result, withRates } from './report.js'
 import type { Session } from './session.js'
@@ -104,6 +104,9 @@ interface Entry {
   readonly runner: Runner
   readonly session: Session
   readonly times: number[]
+  /** Milliseconds spent on timing it, and of processor time that went elsewhere meanwhile. */
+  ms: number
+  othersMs: number
   facts?: Facts
   output?: Float32Array
   notRun?: string
@@ -126,7 +129,7 @@ async function measureGroup(group: readonly Case[], plan: Plan, environment: Env
     for (const what of group) {
       for (const { runner, peer } of runners(plan)) {
         if (signal?.aborted) break
-        const entry: Entry = { what, runner, session: newSession(signal), times: [] }
+        const entry: Entry = { what, runner, session: newSession(signal), times: [], ms: 0, othersMs: 0 }
         entries.push(entry)
         const refused = peer?.refuses(what)
         if (refused !== undefined) entry.notRun = refused
@@ -144,7 +147,11 @@ async function measureGroup(group: readonly Case[], plan: Plan, environment: Env
       for (const entry of entries) {
         await attempt(entry, async () => {
           progress(`${caseName(entry.what)}: ${label(entry.runner)}, round ${round + 1} of ${rounds}`)
-          entry.times.push(...(await entry.session.round(budget)))
+          const [start, busy] = [performance.now(), busyMs()]
+          const { times, cpuMs } = await entry.session.round(budget)
+          entry.times.push(...times)
+          entry.ms += performance.now() - start
+          entry.othersMs += busyMs() - busy - cpuMs
         })
       }
     }
@@ -160,6 +167,7 @@ async function measureGroup(group: readonly Case[], plan: Plan, environment: Env
         ...base,
         ...(facts && { facts }),
         time: summarize(times),
+        othersBusy: Math.max(0, entry.othersMs / entry.ms),
         ...(memory && { memory }),
         ...(reference && output && reference !== output && { difference: difference(output, reference) }),
       })

@@ -19,13 +19,19 @@ export interface Budget {
   readonly maxMs: number
 }
 
+export interface Round {
+  /** Milliseconds of single runs. */
+  readonly times: readonly number[]
+  /** Milliseconds of processor time that this process took meanwhile, all threads together. */
+  readonly cpuMs: number
+}
+
 /** One subject at a time, in this process or in one of its own. */
 export interface Session {
   open(what: Case, runner: Runner, folder: string): Promise<Opened>
   /** Runs until times settle (the engine swaps in optimised code in the background), for `maxMs` milliseconds at most. */
   warmUp(maxMs: number): Promise<void>
-  /** Milliseconds of single runs. */
-  round(budget: Budget): Promise<number[]>
+  round(budget: Budget): Promise<Round>
   memory(): Promise<MemoryFacts>
   profile(what: Case, runner: Runner, length: ProfileLength): Promise<Profile>
   /** What a peer needs made beforehand. */
@@ -59,7 +65,10 @@ export function localSession(): Session {
     async round(budget) {
       // The others had the caches since the last round.
       await current().run()
-      return timed(current(), budget)
+      const before = process.cpuUsage()
+      const times = await timed(current(), budget)
+      const { user, system } = process.cpuUsage(before)
+      return { times, cpuMs: (user + system) / 1000 }
     },
     memory: async () => current().memory(),
     profile: profileModel,

@@ -69,6 +69,7 @@ function modelTable(results: readonly Result[]): string[] {
     'median ms',
     'p5',
     'p95',
+    'others',
     'ceiling',
     'GFLOP',
     'bandwidth',
@@ -86,6 +87,7 @@ function modelTable(results: readonly Result[]): string[] {
     short(r.time?.median),
     short(r.time?.p5),
     short(r.time?.p95),
+    optional(r.othersBusy, (n) => n.toFixed(2)),
     percent(r.ceilingShare),
     optional(r.facts?.multiplyAdds, (n) => (n / 1e9).toFixed(3)),
     percent(r.bandwidthShare),
@@ -101,7 +103,20 @@ function modelTable(results: readonly Result[]): string[] {
 function kernelTable(results: readonly Result[]): string[] {
   const timed = measured(results)
   const first = (r: Result): Result | undefined => timed.find((o) => o.name === r.name && o.runner.name === r.runner.name)
-  const head = ['kernel', 'runner', 'threads', 'median ms', 'p5', 'p95', 'GFLOP/s', 'ceiling', 'GB/s', 'speed-up', 'apart']
+  const head = [
+    'kernel',
+    'runner',
+    'threads',
+    'median ms',
+    'p5',
+    'p95',
+    'others',
+    'GFLOP/s',
+    'ceiling',
+    'GB/s',
+    'speed-up',
+    'apart',
+  ]
   const rows = timed.map((r) => {
     const base = first(r)
     const faster = base && base !== r ? base.time!.median / r.time!.median : undefined
@@ -112,6 +127,7 @@ function kernelTable(results: readonly Result[]): string[] {
       short(r.time?.median),
       short(r.time?.p5),
       short(r.time?.p95),
+      optional(r.othersBusy, (n) => n.toFixed(2)),
       short(r.gflops),
       percent(r.ceilingShare),
       short(r.gbytes),

@@ -43,6 +43,7 @@ describe('a run', () => {
     })
     const { time, facts, memory } = model
     expect(time?.runs).toBe(5)
+    expect(model.othersBusy).toBeGreaterThanOrEqual(0)
     expect(model.imagesPerSecond).toBeCloseTo(2000 / time!.median)
     expect(model.gflops).toBeCloseTo(facts!.multiplyAdds! / time!.median / 1e6)
     expect(model.ceilingShare).toBeCloseTo(model.gflops! / 50)
