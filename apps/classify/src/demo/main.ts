@@ -43,7 +43,7 @@ classifies pictures that the model has not seen, with the real command line. It 
   const classes = join(folder, 'classes.txt')
   const device = await createWasmBackend()
   const threads = device.capabilities.threads
-  say(`1. Training (${recipe.epochs} passes, ${threads} thread${threads === 1 ? '' : 's'})`)
+  say(`1. Training on ${threads} thread${threads === 1 ? '' : 's'}, until the mean loss is low`)
   try {
     const { parameters, accuracy } = await makeCheckpoint(weights, device, (epoch, loss) =>
       say(`   pass ${epoch}: mean loss ${loss.toFixed(3)}, ${seconds(started)}`),
