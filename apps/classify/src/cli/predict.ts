@@ -109,7 +109,8 @@ async function classifyAll(
   const flush = async (items: readonly Loaded[]): Promise<void> => {
     const values = items.flatMap((item) => ('values' in item ? [item.values] : []))
     const predictions = (await classifier.classifyPrepared(values, { topK: options.topk })).values()
-    progress.clear()
+    // Only failures share stderr with it.
+    if (items.some((item) => 'error' in item)) progress.clear()
     for (const item of items) {
       images++
       if ('error' in item) {

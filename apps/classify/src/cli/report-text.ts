@@ -10,7 +10,7 @@ const barWidth = 24
 /** For people: a table for each image on stdout, failures and times on stderr. */
 export function textReport({ stdout, stderr, env }: Pick<Io, 'stdout' | 'stderr' | 'env'>): Report {
   const colour = stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
-  const style = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
+  const style = (code: number, text: string): string => (colour && text !== '' ? `\u001b[${code}m${text}\u001b[0m` : text)
   const [bold, dim, green] = [1, 2, 32].map((code) => (text: string) => style(code, text)) as [Style, Style, Style]
   let run: RunInfo | undefined
   return {
