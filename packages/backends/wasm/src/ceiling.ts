@@ -12,17 +12,17 @@ export interface Ceiling {
 
 /**
  * Measures the multiply-add ceiling of one thread at 128 bits: a loop of independent multiply-adds that touches no
- * memory, the best of several forms and rounds. Takes about a tenth of a second.
+ * memory, the best of several forms and rounds. Takes about a fifth of a second.
  *
  * @example
  * const { gflops } = measureCeiling()
  */
-export function measureCeiling(rounds = 6): Ceiling {
+export function measureCeiling(rounds = 4): Ceiling {
   let best: Ceiling = { gflops: 0, fused: false }
   for (const fused of enableRelaxedSimd() ? [false, true] : [false]) {
     for (const chains of [8, 10, 12]) {
       const run = ceilingLoop(chains, fused)
-      const iterations = 200_000
+      const iterations = 2_000_000
       run(iterations)
       for (let round = 0; round < rounds; round++) {
         const start = now()

@@ -16,10 +16,12 @@ export const control = {
   /** The barrier: threads that have arrived, and how often all had. */
   arrived: 512,
   phase: 576,
+  /** Threads that sleep at the barrier. */
+  napping: 640,
 } as const
 
 /** Constants of kernels lie from here up to the heap. */
-export const poolStart = 640
+export const poolStart = 704
 
 /** Where the heap starts. */
 export const heapStart = 65536

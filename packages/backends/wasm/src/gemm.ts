@@ -24,11 +24,15 @@ export const paddedColumns = (columns: number, tile: TileShape): number => {
   return Math.ceil(columns / width) * width
 }
 
-/** How many rows go through the same panel before the next one is taken: as many as let that part of A stay in half a
- * megabyte of cache, evenly cut. */
-export function rowBlock(rows: number, depth: number, tile: TileShape): number {
+/**
+ * How many rows go through the same panel before the next one is taken: as many as let that part of A stay in half a
+ * megabyte of cache, evenly cut. `threads` blocks or a multiple of it where there are rows enough, so that a thread
+ * finds in its cache the rows that it wrote in the step before.
+ */
+export function rowBlock(rows: number, depth: number, tile: TileShape, threads: number): number {
   const fitting = Math.max(tile.rows, Math.floor(131072 / Math.max(1, depth)))
-  const blocks = Math.max(1, Math.ceil(rows / fitting))
+  const multiple = rows >= 32 * threads ? threads : 1
+  const blocks = Math.max(1, Math.ceil(rows / fitting / multiple)) * multiple
   return Math.max(tile.rows, Math.ceil(rows / blocks / tile.rows) * tile.rows)
 }
 

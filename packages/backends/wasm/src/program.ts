@@ -35,8 +35,11 @@ export interface ProgramBytes {
   readonly threaded: boolean
 }
 
-/** Rounds of spinning at a barrier before the thread is sent to `host.pause`. */
-const spins = 4000
+/**
+ * Rounds of spinning at a barrier, a few tenths of a millisecond, before the thread is sent to `host.pause`. To fall
+ * asleep while another runs a short step alone would cost more than that step.
+ */
+const spins = 200_000
 
 /**
  * One module for a list of steps. Each distinct launch becomes a function; `run(thread, table)` calls them in order, each
@@ -110,6 +113,7 @@ function defineBarrier(module: ModuleBuilder, threads: number): FunctionRef {
       () => {
         f.store.atomic(control.arrived, 0)
         f.store.atomic(control.phase, i32.add(phase, 1))
+        f.if(i32.atomic.load(control.napping), () => f.do(i32.atomic.notify(control.phase, threads)))
       },
       () => {
         const spin = f.local('i32')

@@ -138,7 +138,11 @@ export class Threads {
 
   /** Called by the main thread when others are late at a barrier. */
   #pause(phase: number): void {
-    if (this.#host.mayBlock) Atomics.wait(this.#words, control.phase / 4, phase, 0.1)
+    if (this.#host.mayBlock) {
+      Atomics.add(this.#words, control.napping / 4, 1)
+      Atomics.wait(this.#words, control.phase / 4, phase, 10)
+      Atomics.sub(this.#words, control.napping / 4, 1)
+    }
     if (Atomics.load(this.#words, control.lost / 4) !== 0)
       throw new DeviceLostError('a worker thread failed in a kernel. Make a new backend')
     this.#waitingSince ||= Date.now()

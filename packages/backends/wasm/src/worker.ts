@@ -9,11 +9,13 @@ export const workerSource = `
 let words, memory, index, received = 0, done = 0
 const programs = new Map()
 const at = ${JSON.stringify(Object.fromEntries(Object.entries(control).map(([name, address]) => [name, address / 4])))}
-const spins = 20000
+const spins = 100000
 
 const host = {
   pause(phase) {
-    Atomics.wait(words, at.phase, phase, 0.1)
+    Atomics.add(words, at.napping, 1)
+    Atomics.wait(words, at.phase, phase, 10)
+    Atomics.sub(words, at.napping, 1)
     if (Atomics.load(words, at.lost) !== 0) throw new Error('another thread failed')
   },
 }

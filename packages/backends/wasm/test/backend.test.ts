@@ -138,13 +138,13 @@ describe('threads', () => {
 
   test('a launch is really split: a second thread writes its share', async () => {
     const backend = await createWasmBackend({ threads: 2 })
-    const { input, packed, steps } = twoLayers(backend)
+    const { steps } = twoLayers(backend)
     const { range, grain } = steps[0].params as { range: number; grain: number }
     expect(Math.floor(range / grain)).toBeGreaterThanOrEqual(2)
     // A share of thread 1 that leaves the memory kills that thread, and only that one.
     const broken = await lossOf(backend)
     expect(broken.message).toContain('worker thread')
-    void [input, packed]
+    backend.dispose()
   })
 
   test('two devices live side by side', async () => {

@@ -107,9 +107,8 @@ export const i32 = {
     /** Adds and gives the old value. */
     add: (address: Int, operand: Int, offset = 0): Value<'i32'> =>
       op('i32', [0xfe, 0x1e, 2, ...uleb(offset)], value('i32', address), value('i32', operand)),
-    /** Sleeps until notified, while the word equals `expected`; traps where the thread may not block. */
-    wait: (address: Int, expected: Int, nanoseconds: Operand<'i64'>): Value<'i32'> =>
-      op('i32', [0xfe, 0x01, 2, 0], value('i32', address), value('i32', expected), value('i64', nanoseconds)),
+    /** Wakes up to `count` threads that sleep on the word; gives how many there were. */
+    notify: (address: Int, count: Int): Value<'i32'> => op('i32', [0xfe, 0x00, 2, 0], value('i32', address), value('i32', count)),
   },
 }
 

@@ -30,7 +30,7 @@ const last = <T>(list: readonly T[], back = 1): T => list[list.length - back]
 export const matmul = defineKernel<MatmulParams>({
   name: 'matmul',
   op: 'matmul',
-  select({ inputs, outputs: [out], attrs }: OpCall) {
+  select({ inputs, outputs: [out], attrs }: OpCall, capabilities) {
     const [a, b, ...extras] = inputs
     const other = inputs.find((x) => x.dtype !== 'f32')
     if (other) return { refused: `takes f32, not ${other.dtype}` }
@@ -62,7 +62,7 @@ export const matmul = defineKernel<MatmulParams>({
     prepare.push({ input: 1, ...packed })
     strides[1] = packedStrides(dims, strides[1], depth * paddedColumns(columns, tile))
     const epilogue = attrs.epilogue as Expr | undefined
-    const block = rowBlock(rows, depth, tile)
+    const block = rowBlock(rows, depth, tile, capabilities.threads)
     const items = sizeOf(dims) * Math.ceil(rows / block) * (paddedColumns(columns, tile) / panelColumns / tile.panels)
     const cost = 2 * tile.panels * block * (2 * depth + (epilogue ? exprCost(epilogue) : 0))
     return {
