@@ -3,8 +3,8 @@ import { childSession } from './child-session.js'
 import { main } from './main.js'
 
 const interruption = new AbortController()
-// The second Ctrl-C ends at once.
-process.once('SIGINT', () => interruption.abort())
+// The second one ends at once.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interruption.abort())
 
 process.exitCode = await main(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
