@@ -46,6 +46,13 @@ export const tolerances: Readonly<Record<string, Tolerance>> = {
   layerNorm: { l2: 2e-6, element: 1e-5, floor: 'rms', reason: 'two f32 sums over a row and a root' },
   softmax: { l2: 2e-6, element: 1e-5, floor: 'rms', reason: 'an exponential, a sum over a row and a division' },
   logSoftmax: { l2: 2e-6, element: 1e-5, floor: 'rms', reason: 'an exponential, a sum over a row and a logarithm' },
+  selectiveScan: { l2: 4e-6, element: 2e-5, floor: 'rms', reason: 'a recurrence of exponentials of sums, and a sum over states' },
+  selectiveScanGrad: {
+    l2: 1e-5,
+    element: 5e-5,
+    floor: 'rms',
+    reason: 'the recurrence there and back, and sums over steps or channels',
+  },
   network: { l2: 1e-5, element: 1e-4, floor: 'rms', reason: 'errors of a dozen ops, passed through normalisation' },
 }
 

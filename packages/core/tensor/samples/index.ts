@@ -1,3 +1,4 @@
+import { attentionSamples } from './attention.js'
 import { castSamples } from './cast.js'
 import { concatSamples } from './concat.js'
 import { conv2dSamples } from './conv2d.js'
@@ -14,6 +15,7 @@ import { poolSamples } from './pool.js'
 import { randomSamples } from './random.js'
 import { reduceSamples } from './reduce.js'
 import type { Sample } from './sample.js'
+import { selectiveScanGradSamples, selectiveScanSamples } from './selective-scan.js'
 import { softmaxSamples } from './softmax.js'
 import { unfoldSamples } from './unfold.js'
 import { viewSamples } from './view.js'
@@ -33,6 +35,7 @@ export {
 
 /** Samples of every op of `@scanline/tensor`, and of small networks of them. */
 export const samples: readonly Sample[] = [
+  ...attentionSamples,
   ...castSamples,
   ...concatSamples,
   ...conv2dSamples,
@@ -47,6 +50,8 @@ export const samples: readonly Sample[] = [
   ...poolSamples,
   ...randomSamples,
   ...reduceSamples,
+  ...selectiveScanSamples,
+  ...selectiveScanGradSamples,
   ...softmaxSamples,
   ...unfoldSamples,
   ...viewSamples,

@@ -110,6 +110,45 @@ describe('gradients against central differences', () => {
         [2, 2],
       ],
     ],
+    [
+      'selective scan',
+      (u, delta, a, b, c, d, z, deltaBias) =>
+        s.selectiveScan(u, delta, s.neg(s.exp(a)), b, c, { d, z, deltaBias, deltaSoftplus: true }),
+      [[2, 5, 4], [2, 5, 4], [4, 3], [2, 5, 3], [2, 5, 3], [4], [2, 5, 4], [4]],
+    ],
+    [
+      'selective scan, reverse, groups, last state alone',
+      (u, delta, a, b, c, deltaBias) => {
+        const options = { deltaBias, deltaSoftplus: true, reverse: true }
+        return s.selectiveScanWithState(u, delta, s.neg(s.exp(a)), b, c, options).lastState
+      },
+      [[1, 5, 4], [1, 5, 4], [4, 2], [1, 5, 2, 2], [1, 5, 2, 2], [4]],
+    ],
+    [
+      'selective scan, plain, with its last state',
+      (u, delta, a, b, c) => {
+        const { y, lastState } = s.selectiveScanWithState(u, s.square(delta), s.neg(s.exp(a)), b, c, { reverse: true })
+        return s.concat([s.reshape(y, [-1]), s.reshape(lastState, [-1])])
+      },
+      [
+        [1, 4, 3],
+        [1, 4, 3],
+        [3, 2],
+        [1, 4, 2],
+        [1, 4, 2],
+      ],
+    ],
+    [
+      'selective scan, gradients of b and c in parts',
+      (b, c) => {
+        const sequence = seeded([1, 2, 128], 7)
+        return s.selectiveScan(sequence, s.square(sequence), s.neg(s.square(seeded([128, 2], 8))), b, c)
+      },
+      [
+        [1, 2, 2],
+        [1, 2, 2],
+      ],
+    ],
     ['softmax', (x) => s.softmax(x, 0), [[3, 4]]],
     ['log softmax', (x) => s.logSoftmax(x), [[3, 4]]],
     ['max pool', (x) => s.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 }), [[1, 5, 4, 2]]],
@@ -152,4 +191,16 @@ test('an op without a gradient says so', () => {
   expect(() => s.grad((y) => s.sum(s.grad((z) => s.sum(s.maxPool2d(s.square(z), { kernel: 2 })))(y)[0]))(x)).toThrow(
     /maxPool2dGrad has no gradient/,
   )
+})
+
+test('selective scan says which input does not fit', () => {
+  const t = (...shape: number[]) => s.zeros(shape, { device })
+  const call = (b: s.Tensor, options?: s.SelectiveScanOptions) => () =>
+    s.selectiveScan(t(2, 5, 6), t(2, 5, 6), t(6, 3), b, t(2, 5, 3), options)
+  expect(call(t(2, 5, 4))).toThrow(/needs b of shape \[2, 5, 3\], or \[2, 5, groups, 3\] .*got \[2, 5, 4\]/)
+  expect(call(t(2, 5, 4, 3))).toThrow(/groups that divide 6/)
+  expect(call(t(2, 5, 2, 3))).toThrow(/needs c of shape that of b/)
+  expect(call(t(2, 5, 3), { z: t(2, 5, 5) })).toThrow(/needs z of shape that of u, got \[2, 5, 5\]/)
+  expect(call(t(2, 5, 3), { deltaBias: t(5) })).toThrow(/needs deltaBias of shape \[6\]/)
+  expect(() => s.selectiveScan(t(2, 5), t(2, 5), t(6, 3), t(2, 5, 3), t(2, 5, 3))).toThrow(s.ShapeError)
 })

@@ -11,6 +11,12 @@ export const gelu: Unary = unary((e, x) =>
     e.binary('add', e.unary('erf', e.binary('mul', x, e.const(Math.SQRT1_2))), e.const(1)),
   ),
 )
+/** GELU with tanh in place of the error function: `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`. */
+export const geluTanh: Unary = unary((e, x) => {
+  const cubic = e.binary('mul', e.binary('mul', e.const(0.044715), x), e.binary('mul', x, x))
+  const inner = e.binary('mul', e.const(Math.sqrt(2 / Math.PI)), e.binary('add', x, cubic))
+  return e.binary('mul', e.binary('mul', x, e.const(0.5)), e.binary('add', e.unary('tanh', inner), e.const(1)))
+})
 /** `x · sigmoid(x)`; also called swish. */
 export const silu: Unary = unary((e, x) => e.binary('mul', x, e.unary('sigmoid', x)))
 /** `max(x, 0)`; NaN stays NaN and the gradient at 0 is 0. */
