@@ -1,4 +1,5 @@
 import { attentionSamples } from './attention.js'
+import { attentionSamples } from './attention.js'
 import { castSamples } from './cast.js'
 import { concatSamples } from './concat.js'
 import { conv2dSamples } from './conv2d.js'
@@ -35,6 +36,7 @@ export {
 
 /** Samples of every op of `@scanline/tensor`, and of small networks of them. */
 export const samples: readonly Sample[] = [
+  ...attentionSamples,
   ...attentionSamples,
   ...castSamples,
   ...concatSamples,
