@@ -1,5 +1,4 @@
 import { attentionSamples } from './attention.js'
-import { attentionSamples } from './attention.js'
 import { castSamples } from './cast.js'
 import { concatSamples } from './concat.js'
 import { conv2dSamples } from './conv2d.js'
@@ -36,7 +35,6 @@ export {
 
 /** Samples of every op of `@scanline/tensor`, and of small networks of them. */
 export const samples: readonly Sample[] = [
-  ...attentionSamples,
   ...attentionSamples,
   ...castSamples,
   ...concatSamples,

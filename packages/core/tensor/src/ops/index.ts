@@ -1,7 +1,6 @@
 export * from './activation.js'
 export * from './arithmetic.js'
 export * from './attention.js'
-export * from './attention.js'
 export * from './cast.js'
 export * from './concat.js'
 export * from './conv2d.js'
