@@ -1,6 +1,8 @@
 export { closest, editDistance } from './closest.js'
+export { dropPathSchedule } from './drop-path-schedule.js'
 export * from './init.js'
 export { type ActivationName, activation } from './layers/activation.js'
+export { Conv1d, type Conv1dOptions } from './layers/conv1d.js'
 export { Conv2d, type Conv2dOptions } from './layers/conv2d.js'
 export { DropPath } from './layers/drop-path.js'
 export { Dropout } from './layers/dropout.js'
@@ -8,6 +10,7 @@ export { Identity } from './layers/identity.js'
 export { LayerNorm, type LayerNormOptions } from './layers/layer-norm.js'
 export { LayerScale, type LayerScaleOptions } from './layers/layer-scale.js'
 export { Linear, type LinearOptions } from './layers/linear.js'
+export { Mlp, type MlpOptions } from './layers/mlp.js'
 export {
   type LoadOptions,
   type LoadReport,
@@ -21,4 +24,5 @@ export {
 export { Module, type ModuleOptions } from './module.js'
 export { parameter } from './parameter.js'
 export { parameterKey } from './parameter-key.js'
+export { stageIndices } from './stage-indices.js'
 export { type ShapeMismatch, StateDictError, type StateDictProblems } from './state-dict-error.js'

@@ -1,4 +1,4 @@
-export { dropPathSchedule, type MambaOutConfig } from './config.js'
+export type { MambaOutConfig } from './config.js'
 export { Downsample, DownsampleNormFirst } from './downsample.js'
 export type { GlobalPool } from './global-pool.js'
 export { ClNormMlpClassifierHead, type HeadForwardOptions, type HeadOptions, HiddenLayer, MlpHead } from './head.js'

@@ -1,5 +1,6 @@
 import {
   Conv2d,
+  dropPathSchedule,
   fillConstant,
   fillTruncatedNormal,
   LayerNorm,
@@ -10,14 +11,14 @@ import {
   Module,
   type ModuleOptions,
   type StateSource,
+  stageIndices,
 } from '@scanline/nn'
 import { DTypeError, type Generator, permute, type RandomStreams, ShapeError, scope, type Tensor } from '@scanline/tensor'
-import { dropPathSchedule, type MambaOutConfig, type ResolvedConfig, resolveConfig } from './config.js'
+import { type MambaOutConfig, type ResolvedConfig, resolveConfig } from './config.js'
 import type { GlobalPool } from './global-pool.js'
 import { ClNormMlpClassifierHead, type HeadForwardOptions, MlpHead } from './head.js'
 import { type KeyLayout, toOfficial, toTimm } from './key-layout.js'
 import { MambaOutStage } from './stage.js'
-import { stageIndices } from './stage-indices.js'
 import { Stem } from './stem.js'
 
 export interface IntermediatesOptions {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { StateDictError } from '@scanline/nn'
+import { dropPathSchedule, StateDictError } from '@scanline/nn'
 import {
   Generator,
   mean,
@@ -16,7 +16,6 @@ import {
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  dropPathSchedule,
   MambaOut,
   type MambaOutConfig,
   type MambaOutVariant,
