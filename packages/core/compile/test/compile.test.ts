@@ -174,6 +174,37 @@ describe('programs', () => {
   })
 })
 
+test('whole numbers and booleans are what they are stored as, fused or not', async () => {
+  const x = s.tensor([1, 3, 5, 7], { device, dtype: 'i32' })
+  const halves = (x: s.Tensor): s.Tensor => s.mul(s.mul(x, 0.5), seeded([4], 1))
+  const both = (x: s.Tensor): s.Tensor => s.mul(s.add(s.less(x, 4), s.less(x, 6)), seeded([4], 1))
+  for (const f of [halves, both]) {
+    const program = await compile(f, [x], { device })
+    expect(await program.run(x).data()).toEqual(await f(x).data())
+  }
+})
+
+test('a factor in another type than the product it scales stays a step of its own', async () => {
+  const product = s.expression((e) => e.binary('mul', e.input(0), e.input(1)))
+  const w = seeded([3, 4], 1)
+  const f = (x: s.Tensor): s.Tensor => s.pointwise(product, [s.matmul(x, w), s.tensor([0.5, 1, 2, 3], { device })], 'i32')
+  const x = seeded([5, 3], 2)
+  const program = await compile(f, [x], { device })
+  expect(program.outputs[0].dtype).toBe('i32')
+  expect(await program.run(x).data()).toEqual(await f(x).data())
+})
+
+test('values read by several nodes that become one are computed within it', async () => {
+  const program = await agree(
+    (x) => {
+      const y = s.add(x, 1)
+      return s.mul(y, s.mul(s.sigmoid(y), s.exp(y)))
+    },
+    [seeded([5], 1)],
+  )
+  expect(ops(program)).toEqual(['pointwise'])
+})
+
 test('pointwise chains of any form keep their values', async () => {
   const unary = [s.neg, s.abs, s.sigmoid, s.gelu, (x: s.Tensor) => s.clamp(x, -1, 1), (x: s.Tensor) => s.transpose(x)]
   const binary = [s.add, s.sub, s.mul, s.maximum]

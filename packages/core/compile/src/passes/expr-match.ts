@@ -1,8 +1,11 @@
-import type { Expr, Tensor } from '@scanline/tensor'
+import { type Expr, isFloat, type Tensor } from '@scanline/tensor'
 import type { Graph, Node } from '../graph.js'
 import { channelVector } from './constants.js'
 
-/** A pointwise node that is one binary instruction over a computed operand and a constant that only varies along channels. */
+/**
+ * A pointwise node that is one binary instruction over a computed operand and a constant that only varies along channels,
+ * all of one float type: among others, the order of operations and roundings is not free.
+ */
 export function channelOperand(
   graph: Graph,
   node: Node | 'output' | undefined,
@@ -14,6 +17,8 @@ export function channelOperand(
   const [a, b] = node.inputs
   if (a === b || graph.constants.has(a) === graph.constants.has(b)) return undefined
   const [computed, constant] = graph.constants.has(a) ? [b, a] : [a, b]
+  const { dtype } = graph.specs[computed]
+  if (!isFloat(dtype) || graph.specs[constant].dtype !== dtype || node.attrs.dtype !== dtype) return undefined
   const vector = channelVector(graph.constants.get(constant)!)
   return vector && { computed, constant, vector }
 }
