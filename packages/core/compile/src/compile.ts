@@ -28,40 +28,40 @@ export async function compile<T extends Tree>(
   { device, optimize = true }: CompileOptions,
 ): Promise<Program<T>> {
   const { graph, result } = trace(f, inputs, device)
+  const optimized = optimize ? runPasses(graph) : graph
+  const lowered = lower(optimized)
   try {
-    let optimized = graph
-    // Passes look at constants through views; what they keep, the graph owns.
-    if (optimize) {
-      scope(() => {
-        for (const pass of passes) optimized = pass.run(optimized)
-      })
-    }
-    const lowered = lower(optimized)
-    try {
-      const spec = plan(
-        lowered,
-        inputs.map(({ shape, dtype }) => sizeOf(shape) * bytesPerElement[dtype]),
-        device,
-      )
-      const recording = await device.record(spec)
-      const outputs = optimized.outputs.map((v) => valueSpec(optimized, v))
-      return new Program({
-        backend: device,
-        inputs: inputs.map(({ shape, dtype }) => ({ shape, dtype })),
-        outputs,
-        lowered,
-        spec,
-        recording,
-        result,
-      })
-    } catch (error) {
-      lowered.release()
-      throw error
-    }
-  } finally {
-    // The program holds handles of its own to what it uses.
-    for (const tensor of graph.constants.values()) tensor.dispose()
+    const spec = plan(
+      lowered,
+      inputs.map(({ shape, dtype }) => sizeOf(shape) * bytesPerElement[dtype]),
+      device,
+    )
+    return new Program({
+      backend: device,
+      inputs: inputs.map(({ shape, dtype }) => ({ shape, dtype })),
+      outputs: optimized.outputs.map((v) => optimized.specs[v]),
+      lowered,
+      spec,
+      recording: await device.record(spec),
+      result,
+    })
+  } catch (error) {
+    lowered.release()
+    throw error
   }
 }
 
-const valueSpec = (graph: Graph, value: number): ValueSpec => graph.specs[value]
+/** Frees the constants if a pass fails; the next step takes them over otherwise. */
+function runPasses(graph: Graph): Graph {
+  let optimized = graph
+  try {
+    // Passes look at constants through views; what they keep, the graph owns.
+    scope(() => {
+      for (const pass of passes) optimized = pass.run(optimized)
+    })
+    return optimized
+  } catch (error) {
+    for (const tensor of graph.constants.values()) tensor.dispose()
+    throw error
+  }
+}

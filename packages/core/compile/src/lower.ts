@@ -12,7 +12,6 @@ import {
   sizeOf,
   type Tensor,
   type TensorSpec,
-  unscoped,
   unsupported,
   type ValueSpec,
 } from '@scanline/tensor'
@@ -41,6 +40,16 @@ export interface LoweredStep {
   readonly flops: number
 }
 
+/** Memory of a constant, or of what was packed from one. */
+interface Constant {
+  readonly buffer: DeviceBuffer
+  readonly release: () => void
+  /** Values of the graph that lie in it and are still to be read. */
+  values: number
+  /** Whether a step reads it. */
+  used: boolean
+}
+
 export interface Lowered {
   readonly steps: readonly LoweredStep[]
   /** Bytes of each value that steps write. */
@@ -55,13 +64,18 @@ export interface Lowered {
 /**
  * Chooses a kernel for every node. Views become layouts; weights are packed here, once; what no kernel takes is
  * decomposed; what must be laid out anew while running becomes steps of its own.
+ *
+ * Takes over the graph's constants, and frees each as soon as everything that is packed from it is: the memory of a
+ * compile peaks at little more than what the program keeps.
  */
 export function lower(graph: Graph): Lowered {
   const lowering = new Lowering(graph.backend)
   try {
-    const places = new Map(graph.inputs.map((v, i) => [v, input(i, graph.specs[v])]))
-    lowering.nodes(graph, places)
-    const outputs = graph.outputs.map((v) => lowering.output(places.get(v) ?? lowering.constant(graph.constants.get(v)!)))
+    const places = lowering.nodes(
+      graph,
+      graph.inputs.map((v, i) => input(i, graph.specs[v])),
+    )
+    const outputs = graph.outputs.map((v) => lowering.output(places.get(v)!))
     return { ...lowering.finish(), outputs, release: () => lowering.release() }
   } catch (error) {
     lowering.release()
@@ -77,9 +91,9 @@ class Lowering {
   readonly backend: Backend
   readonly steps: LoweredStep[] = []
   readonly buffers: number[] = []
-  /** Buffers of constants, and how to let go of each. */
-  readonly #constants: { readonly buffer: DeviceBuffer; readonly release: () => void }[] = []
-  readonly #known = new Map<string | Tensor, number>()
+  /** By number; those that were freed again are undefined. */
+  readonly #constants: (Constant | undefined)[] = []
+  readonly #numbers = new Map<DeviceBuffer | string, number>()
   readonly #outputs = new Set<number>()
 
   constructor(backend: Backend) {
@@ -87,52 +101,47 @@ class Lowering {
   }
 
   release(): void {
-    for (const { release } of this.#constants.splice(0)) release()
+    for (const constant of this.#constants.splice(0)) constant?.release()
   }
 
-  /** What was lowered. Constants that were only packed from, and are read by no step, are let go. */
+  /** What was lowered, its constants numbered anew. */
   finish(): Pick<Lowered, 'steps' | 'buffers' | 'constants'> {
-    const read = new Set(
-      this.steps.flatMap(({ args }) => args.flatMap(({ from, index }) => (from === 'constant' ? [index] : []))),
-    )
-    const kept = [...read].sort((a, b) => a - b)
-    const all = this.#constants.splice(0)
-    for (const [i, { release }] of all.entries()) if (!read.has(i)) release()
-    this.#constants.push(...kept.map((i) => all[i]))
-    const renumber = (arg: Location): Location => (arg.from === 'constant' ? { ...arg, index: kept.indexOf(arg.index) } : arg)
+    for (const [i, constant] of this.#constants.entries()) if (constant && !constant.used) this.#free(i)
+    const kept = [...this.#constants.entries()].flatMap(([i, constant]) => (constant ? [{ i, buffer: constant.buffer }] : []))
+    const renumbered = new Map(kept.map(({ i }, index) => [i, index]))
+    const renumber = (arg: Location): Location => (arg.from === 'constant' ? { ...arg, index: renumbered.get(arg.index)! } : arg)
     return {
       steps: this.steps.map((step) => ({ ...step, args: step.args.map(renumber) })),
       buffers: this.buffers,
-      constants: this.#constants.map(({ buffer }) => buffer),
+      constants: kept.map(({ buffer }) => buffer),
     }
   }
 
-  /** Lowers every node; `places` holds the inputs and receives the rest. */
-  nodes(graph: Graph, places: Map<number, Place>): void {
+  /** Lowers every node over `inputs`; gives the places of the graph's outputs, and of what they are views of. */
+  nodes(graph: Graph, inputs: readonly Place[]): ReadonlyMap<number, Place> {
+    const places = new Map(graph.inputs.map((v, i) => [v, inputs[i]]))
+    const lastRead = new Map(graph.nodes.flatMap((node) => node.inputs.map((v) => [v, node] as const)))
+    const needed = new Set([...lastRead.keys(), ...graph.outputs])
+    for (const [v, tensor] of graph.constants) {
+      if (needed.has(v)) places.set(v, this.#constant(tensor))
+      else tensor.dispose()
+    }
+    for (const [i, place] of inputs.entries()) if (needed.has(graph.inputs[i])) this.#count(place, 1)
     for (const node of graph.nodes) {
-      const inputs = node.inputs.map((v) => {
-        const known = places.get(v)
-        if (known) return known
-        const place = this.constant(graph.constants.get(v)!)
-        places.set(v, place)
-        return place
-      })
-      const specs = node.outputs.map((v) => graph.specs[v])
-      const outputs = this.#node(node, inputs, specs)
-      for (const [i, v] of node.outputs.entries()) places.set(v, outputs[i])
+      const outputs = this.#node(
+        node,
+        node.inputs.map((v) => places.get(v)!),
+        node.outputs.map((v) => graph.specs[v]),
+      )
+      for (const [i, v] of node.outputs.entries()) {
+        places.set(v, outputs[i])
+        this.#count(outputs[i], 1)
+      }
+      for (const v of new Set(node.inputs))
+        if (lastRead.get(v) === node && !graph.outputs.includes(v)) this.#count(places.get(v)!, -1)
     }
+    return places
   }
-
-  constant(tensor: Tensor): Place {
-    let index = this.#known.get(tensor)
-    if (index === undefined) {
-      const held = unscoped(() => tensor.alias())
-      index = this.#constants.push({ buffer: held.binding.buffer, release: () => held.dispose() }) - 1
-      this.#known.set(tensor, index)
-    }
-    return { from: 'constant', index, offset: tensor.binding.offset, spec: tensor.spec }
-  }
-
   /** The buffer that holds a result densely and by itself, copied there if need be. */
   output(place: Place): number {
     const alone = place.from === 'buffer' && place.offset === 0 && isContiguous(place.spec.shape, place.spec.strides)
@@ -171,17 +180,49 @@ class Lowering {
     if (!decompose) throw unsupported(call, this.backend, refused)
     const { graph, result } = trace((...tensors) => decompose(tensors, node.attrs), call.inputs, this.backend)
     if (!result) throw unsupported(call, this.backend, refused)
-    const places = new Map(graph.inputs.map((v, i) => [v, inputs[i]]))
-    this.nodes(graph, places)
-    const outputs = graph.outputs.map((v) => places.get(v) ?? this.constant(graph.constants.get(v)!))
-    for (const tensor of graph.constants.values()) tensor.dispose()
-    return outputs
+    const places = this.nodes(graph, inputs)
+    return graph.outputs.map((v) => places.get(v)!)
+  }
+
+  /** Where a constant lies; takes its handle over. Tensors that share memory are one constant. */
+  #constant(tensor: Tensor): Place {
+    const {
+      binding: { buffer, offset },
+      spec,
+    } = tensor
+    let index = this.#numbers.get(buffer)
+    if (index === undefined) index = this.#hold(buffer, buffer, () => tensor.dispose())
+    else tensor.dispose()
+    this.#constants[index]!.values++
+    return { from: 'constant', index, offset, spec }
+  }
+
+  #hold(key: DeviceBuffer | string, buffer: DeviceBuffer, release: () => void): number {
+    const index = this.#constants.push({ buffer, release, values: 0, used: false }) - 1
+    this.#numbers.set(key, index)
+    return index
+  }
+
+  /** Notes that so many more values lie at a place, and frees the constant there after the last. */
+  #count({ from, index }: Location, more: number): void {
+    const constant = from === 'constant' ? this.#constants[index] : undefined
+    if (!constant) return
+    constant.values += more
+    if (constant.values === 0 && !constant.used) this.#free(index)
+  }
+
+  #free(index: number): void {
+    const { buffer, release } = this.#constants[index]!
+    this.#constants[index] = undefined
+    this.#numbers.delete(buffer)
+    release()
   }
 
   #launch(op: string, launch: Launch, inputs: readonly Place[], outputs: readonly Location[], flops: number): void {
     const args: Location[] = [...inputs]
     for (const prepare of launch.prepare ?? []) args[prepare.input] = this.#prepare(op, prepare, inputs[prepare.input])
     const scratch = launch.scratch ? [this.#buffer(launch.scratch)] : []
+    for (const { from, index } of args) if (from === 'constant') this.#constants[index]!.used = true
     this.steps.push({ op, launch, args: [...args, ...outputs, ...scratch].map(location), writes: args.length, flops })
   }
 
@@ -192,17 +233,12 @@ class Lowering {
       return buffer
     }
     const key = `${place.index} ${place.offset} ${JSON.stringify(launch)}`
-    let index = this.#known.get(key)
+    let index = this.#numbers.get(key)
     if (index === undefined) {
       const buffer = this.backend.alloc(bytes)
-      index = this.#constants.push({ buffer, release: () => this.backend.free(buffer) }) - 1
-      launchNow(
-        this.backend,
-        launch,
-        [{ buffer: this.#constants[place.index].buffer, offset: place.offset }],
-        [{ buffer, offset: 0 }],
-      )
-      this.#known.set(key, index)
+      index = this.#hold(key, buffer, () => this.backend.free(buffer))
+      const source = { buffer: this.#constants[place.index]!.buffer, offset: place.offset }
+      launchNow(this.backend, launch, [source], [{ buffer, offset: 0 }])
     }
     return { from: 'constant', index, offset: 0 }
   }

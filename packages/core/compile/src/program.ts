@@ -11,6 +11,7 @@ import {
   type Recording,
   ShapeError,
   sameShape,
+  scope,
   type Tensor,
   type Tree,
   type ValueSpec,
@@ -49,19 +50,20 @@ export class Program<T extends Tree = Tree> {
 
   /**
    * Enqueues one run. The results are new tensors, which the caller frees; nothing else is allocated.
-   * Throws `ShapeError`, `DeviceError`, `DisposedError`.
+   * Throws `ShapeError` for other shapes or types, `DeviceError`, `DisposedError`, `OutOfMemoryError`, `DeviceLostError`.
    */
   run(...tensors: Tensor[]): T {
     if (this.#disposed) throw new DisposedError('this program was disposed; compile the function again')
     this.#check(tensors)
-    const dense = tensors.map((t) => contiguous(t))
-    const outputs = this.outputs.map((spec) => empty(spec.shape, { device: this.device, dtype: spec.dtype }))
-    this.#parts.recording.run(
-      dense.map((t) => t.binding),
-      outputs.map((t) => t.binding),
-    )
-    for (const t of dense) t.dispose()
-    return withLeaves(this.#parts.result, outputs)
+    return scope(() => {
+      const dense = tensors.map((t) => contiguous(t))
+      const outputs = this.outputs.map((spec) => empty(spec.shape, { device: this.device, dtype: spec.dtype }))
+      this.#parts.recording.run(
+        dense.map((t) => t.binding),
+        outputs.map((t) => t.binding),
+      )
+      return withLeaves(this.#parts.result, outputs)
+    })
   }
 
   /** Floating-point operations of one run. */
@@ -83,8 +85,7 @@ export class Program<T extends Tree = Tree> {
   /** The program for a person to read: one line a step, with what it costs and where its result lies. */
   toString(): string {
     const { lowered, spec, backend } = this.#parts
-    const typed = (v: ValueSpec): string => `${v.dtype}${formatShape(v.shape)}`
-    const head = `program on ${backend.name}: ${this.inputs.map(typed).join(', ')} → ${this.outputs.map(typed).join(', ')}`
+    const head = `program on ${backend.name}: ${listed(this.inputs)} → ${listed(this.outputs)}`
     const sums = `${this.steps} steps, ${amount(this.flops)}FLOP, ${amount(this.workingBytes)}B working memory, ${amount(this.constantBytes)}B constants`
     const lines = lowered.steps.map(({ op, launch, flops, writes }, i) => {
       const names = spec.steps[i].args.map(({ from, index, offset }) =>
@@ -107,18 +108,19 @@ export class Program<T extends Tree = Tree> {
   }
 
   #check(tensors: readonly Tensor[]): void {
-    const expected = this.inputs.map((s) => `${s.dtype}${formatShape(s.shape)}`).join(', ')
     const fits =
       tensors.length === this.inputs.length &&
       tensors.every((t, i) => t.dtype === this.inputs[i].dtype && sameShape(t.shape, this.inputs[i].shape))
     if (!fits)
       throw new ShapeError(
-        `this program was compiled for (${expected}) and got (${tensors.map((t) => `${t.dtype}${formatShape(t.shape)}`).join(', ')}); compile it for these shapes too`,
+        `this program was compiled for (${listed(this.inputs)}) and got (${listed(tensors)}); compile it for these shapes too`,
       )
     const stranger = tensors.find((t) => t.device !== this.device)
     if (stranger) throw new DeviceError(`this program runs on ${this.device.name} and got ${stranger}; make its input there`)
   }
 }
+
+const listed = (values: readonly ValueSpec[]): string => values.map((v) => `${v.dtype}${formatShape(v.shape)}`).join(', ')
 
 function amount(n: number): string {
   const units = ['', 'k', 'M', 'G', 'T']

@@ -1,4 +1,5 @@
 import {
+  ArgumentError,
   type Backend,
   DeviceError,
   leaves,
@@ -68,15 +69,22 @@ export interface Trace<T> {
 
 /**
  * Runs `f` once on tensors without numbers and gives the graph of what it did. Tensors that it captures become
- * constants. Throws what `f` throws, and `DeviceError` for tensors of another device.
+ * constants. Throws what `f` throws, `ArgumentError` for an async function, `DeviceError` for tensors of another device.
  */
 export function trace<T extends Tree>(f: (...inputs: Tensor[]) => T, inputs: readonly ValueSpec[], backend: Backend): Trace<T> {
   const tracer = new GraphTracer(backend)
   let result: T | undefined
   // An output that is constant is held by the graph; the function's own handle of it is freed with the rest.
-  const outputs = scope(() => {
-    result = f(...inputs.map((spec) => tracer.input(spec)))
-    return leaves(result).map((t) => tracer.valueOf(t))
-  })
-  return { graph: { ...tracer.graph, outputs }, result: result as T }
+  try {
+    const outputs = scope(() => {
+      result = f(...inputs.map((spec) => tracer.input(spec)))
+      if (result instanceof Promise)
+        throw new ArgumentError('compile() needs a synchronous function: await what it needs outside, and capture the result')
+      return leaves(result).map((t) => tracer.valueOf(t))
+    })
+    return { graph: { ...tracer.graph, outputs }, result: result as T }
+  } catch (error) {
+    for (const tensor of tracer.graph.constants.values()) tensor.dispose()
+    throw error
+  }
 }
