@@ -1,7 +1,11 @@
+export { captureBuffers, currentBuffer, updateBuffer } from './buffer-updates.js'
+export { checkImages } from './check-images.js'
 export { closest, editDistance } from './closest.js'
 export { dropPathSchedule } from './drop-path-schedule.js'
 export * from './init.js'
 export { type ActivationName, activation } from './layers/activation.js'
+export { BatchNorm1d, BatchNorm2d, type BatchNormOptions } from './layers/batch-norm.js'
+export { ChannelNorm, type ChannelNormOptions } from './layers/channel-norm.js'
 export { Conv1d, type Conv1dOptions } from './layers/conv1d.js'
 export { Conv2d, type Conv2dOptions } from './layers/conv2d.js'
 export { DropPath } from './layers/drop-path.js'
@@ -11,6 +15,7 @@ export { LayerNorm, type LayerNormOptions } from './layers/layer-norm.js'
 export { LayerScale, type LayerScaleOptions } from './layers/layer-scale.js'
 export { Linear, type LinearOptions } from './layers/linear.js'
 export { Mlp, type MlpOptions } from './layers/mlp.js'
+export { SqueezeExcite, type SqueezeExciteOptions } from './layers/squeeze-excite.js'
 export {
   type LoadOptions,
   type LoadReport,

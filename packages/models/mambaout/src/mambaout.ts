@@ -1,5 +1,6 @@
 import {
   Conv2d,
+  checkImages,
   dropPathSchedule,
   fillConstant,
   fillTruncatedNormal,
@@ -13,7 +14,7 @@ import {
   type StateSource,
   stageIndices,
 } from '@scanline/nn'
-import { DTypeError, type Generator, permute, type RandomStreams, ShapeError, scope, type Tensor } from '@scanline/tensor'
+import { type Generator, permute, type RandomStreams, scope, type Tensor } from '@scanline/tensor'
 import { type MambaOutConfig, type ResolvedConfig, resolveConfig } from './config.js'
 import type { GlobalPool } from './global-pool.js'
 import { ClNormMlpClassifierHead, type HeadForwardOptions, MlpHead } from './head.js'
@@ -129,7 +130,7 @@ export class MambaOut extends Module {
     x: Tensor,
     { indices, format = 'NHWC', stopEarly = false, random }: IntermediatesOptions = {},
   ): { readonly final: Tensor; readonly intermediates: Tensor[] } {
-    this.checkInput(x)
+    checkImages('MambaOut', x, { channels: this.stem.conv1.inChannels, dtype: this.stem.conv1.weight.dtype })
     const wanted = stageIndices(indices, this.stages.length)
     const stop = stopEarly && wanted.length > 0 ? Math.max(...wanted) : this.stages.length - 1
     return scope(() => {
@@ -184,21 +185,5 @@ export class MambaOut extends Module {
   /** As `Module.loadStateDict`, for entries in either layout. */
   override loadStateDict(source: StateSource, options?: LoadOptions): Promise<LoadReport> {
     return super.loadStateDict(toTimm(source), options)
-  }
-
-  private checkInput(x: Tensor): void {
-    const channels = this.stem.conv1.inChannels
-    if (x.rank !== 4 || x.shape[3] !== channels) {
-      const advice =
-        x.rank === 4 && x.shape[1] === channels
-          ? 'permute(x, [0, 2, 3, 1]) puts the channels last'
-          : x.rank === 3
-            ? 'unsqueeze(x, 0) makes a batch of one image'
-            : `inChans sets the number of channels`
-      throw new ShapeError(`MambaOut needs images [N, H, W, ${channels}], got ${x}; ${advice}`)
-    }
-    const { dtype } = this.stem.conv1.weight
-    if (x.dtype !== dtype)
-      throw new DTypeError(`this MambaOut has ${dtype} parameters and needs ${dtype} images, got ${x}; cast() them`)
   }
 }
