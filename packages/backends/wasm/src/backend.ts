@@ -23,7 +23,10 @@ import { launchKey, type Place, type PlacedStep, programBytes } from './program.
 import { type LoadedProgram, Threads } from './threads.js'
 
 export interface WasmOptions {
-  /** Threads to use, the caller's included. Default: as many as can run at once. Where workers cannot share memory: 1. */
+  /**
+   * Threads to use, the caller's included, up to 256. Default: as many as can run at once. Where workers cannot share
+   * memory: 1.
+   */
   readonly threads?: number
   /** Use fused multiply-add where the engine has it. Default: true. */
   readonly relaxedSimd?: boolean
@@ -31,6 +34,7 @@ export interface WasmOptions {
   readonly maxMemory?: number
 }
 
+const maxThreads = 256
 /** Eager launches whose code is kept. */
 const cachedPrograms = 512
 /** Arguments that an eager launch may bind. */
@@ -52,9 +56,9 @@ const kernelsByName = new Map(kernels.map((k) => [k.name, k]))
 export async function createWasmBackend(options: WasmOptions = {}): Promise<Backend> {
   const { maxMemory = 2 ** 32 } = options
   const host = findHost()
-  const wanted = options.threads ?? host.parallelism
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256)
-    throw new ArgumentError(`threads is ${wanted}; use a whole number from 1 to 256`)
+  const wanted = options.threads ?? Math.min(maxThreads, host.parallelism)
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > maxThreads)
+    throw new ArgumentError(`threads is ${wanted}; use a whole number from 1 to ${maxThreads}`)
   if (!(maxMemory >= 2 ** 20 && maxMemory <= 2 ** 32))
     throw new ArgumentError(`maxMemory is ${maxMemory} bytes; use 1 MiB (1048576) to 4 GiB (4294967296)`)
   // First, as Node takes the flag only before anything was compiled.
@@ -137,8 +141,20 @@ class WasmBackend implements Backend {
 
   async record(program: ProgramSpec): Promise<Recording> {
     this.#check()
-    const own = [...program.slots, 4 * (program.inputs.length + program.outputs.length)].map((bytes) => this.#memory.alloc(bytes))
-    const table = own[program.slots.length]
+    const own: WasmBuffer[] = []
+    try {
+      return await this.#record(program, own)
+    } catch (error) {
+      this.#freeAll(own)
+      throw error
+    }
+  }
+
+  /** Every buffer that it allocates for the recording goes into `own`, also when it fails. */
+  async #record(program: ProgramSpec, own: WasmBuffer[]): Promise<Recording> {
+    for (const bytes of program.slots) own.push(this.#memory.alloc(bytes))
+    const table = this.#memory.alloc(4 * (program.inputs.length + program.outputs.length))
+    own.push(table)
     const place = (ref: Ref): Place => {
       if (ref.from === 'input') return { entry: ref.index, offset: ref.offset }
       if (ref.from === 'output') return { entry: program.inputs.length + ref.index, offset: ref.offset }
@@ -168,9 +184,13 @@ class WasmBackend implements Backend {
         if (disposed || this.#disposed) return
         disposed = true
         this.#threads.unload(loaded)
-        for (const buffer of own) this.#memory.free(buffer)
+        this.#freeAll(own)
       },
     }
+  }
+
+  #freeAll(buffers: readonly WasmBuffer[]): void {
+    if (!this.#disposed) for (const buffer of buffers) this.#memory.free(buffer)
   }
 
   async done(): Promise<void> {

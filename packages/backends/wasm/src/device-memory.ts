@@ -96,20 +96,27 @@ export class DeviceMemory {
     const { tail } = this.#allocator
     const have = this.wasm.buffer.byteLength / pageBytes
     const needed = Math.ceil((bytes + alignment - tail) / pageBytes)
-    // A quarter more than there is, so that many small growths do not each make new views.
-    const wanted = Math.min(Math.max(needed, have >> 2), this.limits.maximum - have)
+    const room = this.limits.maximum - have
     const { reserved, bytes: used } = this.memory()
     const failure = (why: string) =>
       new OutOfMemoryError(
         `${bytes} bytes do not fit: ${used} are in use, ${reserved} reserved, and ${why}. Free tensors, use a smaller batch, or raise maxMemory`,
       )
-    if (wanted < needed) throw failure(`the limit is ${this.limits.maximum * pageBytes}`)
+    if (room < needed) throw failure(`the limit is ${this.limits.maximum * pageBytes}`)
+    // A quarter more than there is, so that many small growths do not each make new views; less where that is refused.
+    const generous = Math.min(Math.max(needed, have >> 2), room)
+    const added = [generous, needed].find((pages) => this.#tryGrow(pages))
+    if (added === undefined) throw failure('the engine refused to grow the memory')
+    this.#allocator.extend(this.#end(have + added))
+  }
+
+  #tryGrow(pages: number): boolean {
     try {
-      this.wasm.grow(wanted)
+      this.wasm.grow(pages)
+      return true
     } catch {
-      throw failure('the engine refused to grow the memory')
+      return false
     }
-    this.#allocator.extend(this.#end(have + wanted))
   }
 
   /** Kernels may read past a tensor: the last line of the memory stays free. */

@@ -153,7 +153,8 @@ export class Threads {
   #lose(error: Error): Error {
     if (this.#error) return this.#error
     this.#error = error
-    Atomics.store(this.#words, control.lost / 4, 1)
+    // Without workers the memory is not shared, and growth has detached the words.
+    if (this.#workers.length > 0) Atomics.store(this.#words, control.lost / 4, 1)
     this.stop()
     this.#reportLost(error)
     return error

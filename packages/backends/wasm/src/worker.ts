@@ -23,8 +23,10 @@ const host = {
 function serve() {
   for (;;) {
     const wake = Atomics.load(words, at.wake)
+    // The job first: mail is counted before the job that needs it, so that whoever sees the job sees its mail too.
+    const job = Atomics.load(words, at.job)
     if (received < Atomics.load(words, at.mail)) return
-    if (done < Atomics.load(words, at.job)) {
+    if (done < job) {
       done++
       programs.get(Atomics.load(words, at.program)).run(index, Atomics.load(words, at.table))
       continue

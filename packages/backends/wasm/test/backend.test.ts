@@ -180,6 +180,15 @@ async function lossOf(backend: Backend): Promise<Error> {
   return backend.lost
 }
 
+test('a recording that fails frees what it had allocated', async () => {
+  const backend = await createWasmBackend({ threads: 1, maxMemory: 2 ** 20 })
+  const before = backend.memory()
+  const program: ProgramSpec = { inputs: [], outputs: [], constants: [], slots: [2 ** 18, 2 ** 30], steps: [] }
+  await expect(backend.record(program)).rejects.toThrow(/1073741824 bytes do not fit.*Free tensors/)
+  expect(backend.memory()).toEqual(before)
+  backend.dispose()
+})
+
 describe('device loss', () => {
   test('a worker that crashes: the run throws, lost resolves, later calls throw', async () => {
     const backend = await createWasmBackend({ threads: 2 })
@@ -194,8 +203,9 @@ describe('device loss', () => {
     backend.dispose()
   })
 
-  test('on one thread too', async () => {
+  test('on one thread too, after the memory has grown', async () => {
     const backend = await createWasmBackend({ threads: 1 })
+    backend.free(backend.alloc(2 ** 26))
     expect((await lossOf(backend)).message).toContain('memory access out of bounds')
     backend.dispose()
   })

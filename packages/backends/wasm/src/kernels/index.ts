@@ -21,6 +21,8 @@ import { pad } from './pad.js'
 import { pointwise } from './pointwise.js'
 import { reduce } from './reduce.js'
 import { scatterAdd } from './scatter-add.js'
+import { selectiveScan } from './selective-scan.js'
+import { selectiveScanGrad } from './selective-scan-grad.js'
 import { softmax } from './softmax.js'
 import { unfold } from './unfold.js'
 import { uniform } from './uniform.js'
@@ -33,6 +35,7 @@ export const kernels: readonly Kernel[] = [
   conv2d,
   depthwiseConv2d,
   layerNorm,
+  selectiveScan,
   softmax,
   logSoftmax,
   reduce,
@@ -52,4 +55,5 @@ export const kernels: readonly Kernel[] = [
   fold,
   depthwiseConv2dInputGrad,
   depthwiseConv2dWeightGrad,
+  selectiveScanGrad,
 ]
