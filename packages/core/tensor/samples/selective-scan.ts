@@ -57,6 +57,8 @@ export const selectiveScanSamples: readonly Sample[] = [
   sample('no sequences', { batch: 0, length: 3, channels: 4, states: 2 }),
   sample('196 steps, 16 states', { batch: 1, length: 196, channels: 8, states: 16 }),
   sample('197 steps, 16 states, reverse', { batch: 1, length: 197, channels: 6, states: 16, reverse: true }),
+  // Too many to be kept all at once: gradients compute them again in stretches.
+  sample('150 states, 70 steps', { batch: 1, length: 70, channels: 3, states: 150 }),
   sample('bare', { length: 9, channels: 7, states: 2, extras: [] }),
   sample('bare, reverse', { length: 9, channels: 4, states: 8, extras: [], reverse: true }),
   sample('without d', { length: 9, channels: 7, states: 4, extras: ['z', 'deltaBias'] }),
