@@ -43,6 +43,8 @@ const views: readonly [string, SampleInput, SampleInput][] = [
   ['one number repeated in a row', of([9, 8], { view: { broadcast: [1] } }), of([8, 5])],
   ['columns of b repeated', of([9, 8]), of([8, 5], { view: { broadcast: [1] } })],
   ['leading axes, one matrix', of([2, 3, 5, 8]), of([8, 9])],
+  ['five axes, one matrix', of([2, 3, 1, 2, 8]), of([8, 9])],
+  ['image of sliced channels, one matrix', of([2, 3, 5, 8], { view: 'sliced' }), of([8, 9])],
   ['leading axes, sliced, one matrix', of([2, 7, 24], { view: 'sliced' }), of([24, 9])],
   ['leading axes reversed, one matrix', of([3, 5, 8], { view: 'permuted' }), of([8, 9])],
   ['batch', of([3, 5, 8]), of([3, 8, 7])],

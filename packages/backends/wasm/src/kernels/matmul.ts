@@ -44,7 +44,8 @@ export const matmul = defineKernel<MatmulParams>({
     }
     const { dims, strides, rows, rowStrides } = mergeRows(out.shape, [
       aStrides,
-      [...b.strides.slice(0, -2), 0, 0],
+      // One matrix for all rows, or one for each choice of leading axes.
+      b.shape.length === 2 ? out.shape.map(() => 0) : [...b.strides.slice(0, -2), 0, 0],
       contiguousStrides(out.shape),
       ...extras.map((e) => e.strides),
     ])

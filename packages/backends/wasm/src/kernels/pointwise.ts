@@ -77,7 +77,7 @@ export const pointwise = defineKernel<PointwiseParams>({
         length,
         piece,
       },
-      ...packInputs(call.inputs, (x) => scattered.has(call.inputs.indexOf(x))),
+      ...packInputs(call.inputs, (_, k) => scattered.has(k)),
     }
   },
   emit: (k, params) =>
