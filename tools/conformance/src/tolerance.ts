@@ -44,6 +44,7 @@ export const tolerances: Readonly<Record<string, Tolerance>> = {
     reason: 'a few f32 roundings, and functions to some units in the last place',
   },
   layerNorm: { l2: 2e-6, element: 1e-5, floor: 'rms', reason: 'two f32 sums over a row and a root' },
+  rmsNorm: { l2: 2e-6, element: 1e-5, floor: 'rms', reason: 'an f32 sum over a row and a root' },
   softmax: { l2: 2e-6, element: 1e-5, floor: 'rms', reason: 'an exponential, a sum over a row and a division' },
   logSoftmax: { l2: 2e-6, element: 1e-5, floor: 'rms', reason: 'an exponential, a sum over a row and a logarithm' },
   selectiveScan: { l2: 4e-6, element: 2e-5, floor: 'rms', reason: 'a recurrence of exponentials of sums, and a sum over states' },

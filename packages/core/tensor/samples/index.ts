@@ -14,6 +14,7 @@ import { pointwiseSamples } from './pointwise.js'
 import { poolSamples } from './pool.js'
 import { randomSamples } from './random.js'
 import { reduceSamples } from './reduce.js'
+import { rmsNormSamples } from './rms-norm.js'
 import type { Sample } from './sample.js'
 import { selectiveScanGradSamples, selectiveScanSamples } from './selective-scan.js'
 import { softmaxSamples } from './softmax.js'
@@ -50,6 +51,7 @@ export const samples: readonly Sample[] = [
   ...poolSamples,
   ...randomSamples,
   ...reduceSamples,
+  ...rmsNormSamples,
   ...selectiveScanSamples,
   ...selectiveScanGradSamples,
   ...softmaxSamples,

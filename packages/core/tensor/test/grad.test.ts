@@ -97,6 +97,8 @@ describe('gradients against central differences', () => {
       ],
     ],
     ['layer norm', (x, w, b) => s.layerNorm(x, w, b, 1e-6), [[3, 5], [5], [5]]],
+    ['rms norm', (x, w) => s.rmsNorm(x, w, 1e-5), [[3, 5], [5]]],
+    ['causal convolution', (x, w, b) => s.causalConv1d(x, w, b, { activation: 'silu' }), [[2, 3, 4], [4, 4], [4]]],
     ['layer norm, plain', (x) => s.layerNorm(x, undefined, undefined, 1e-6), [[3, 5]]],
     [
       'a fused epilogue',
@@ -203,4 +205,13 @@ test('selective scan says which input does not fit', () => {
   expect(call(t(2, 5, 3), { z: t(2, 5, 5) })).toThrow(/needs z of shape that of u, got \[2, 5, 5\]/)
   expect(call(t(2, 5, 3), { deltaBias: t(5) })).toThrow(/needs deltaBias of shape \[6\]/)
   expect(() => s.selectiveScan(t(2, 5), t(2, 5), t(6, 3), t(2, 5, 3), t(2, 5, 3))).toThrow(s.ShapeError)
+})
+
+test('a causal convolution looks back only, with its last tap on the current position', async () => {
+  const x = s.tensor([1, 2, 3, 4], { ...f64, shape: [1, 4, 1] })
+  const weight = s.tensor([100, 10, 1], { ...f64, shape: [1, 1, 3] })
+  expect([...((await s.causalConv1d(x, weight).data()) as Float64Array)]).toEqual([1, 12, 123, 234])
+  expect(() => s.causalConv1d(x, s.zeros([2, 3], { device }))).toThrow(
+    /weight \[D, W\] or \[D, 1, W\], got \[1, 4, 1\] and \[2, 3\]/,
+  )
 })
