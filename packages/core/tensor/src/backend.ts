@@ -124,6 +124,7 @@ export interface Backend {
   readonly capabilities: Capabilities
   /** Throws `OutOfMemoryError`. The contents are undefined. */
   alloc(bytes: number): DeviceBuffer
+  /** Harmless after `dispose`: the garbage collector frees tensors at any time. */
   free(buffer: DeviceBuffer): void
   write(buffer: DeviceBuffer, offset: number, data: Uint8Array): void
   /** A copy that stays valid. Rejects with `DeviceLostError`; never gives zeros for a failed read. */

@@ -39,9 +39,13 @@ export function viewBytes(dtype: DType, bytes: Uint8Array): TypedArray {
   return new arrays[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / size)
 }
 
-/** The bytes of `values` as elements of `dtype`, rounding to nearest even where the type is narrower. */
+/**
+ * The bytes of `values` as elements of `dtype`: floats rounded to nearest even, whole numbers truncated, booleans `!= 0`.
+ * A `Uint16Array` for f16 or bf16 holds bit patterns, as `Tensor.data()` gives them.
+ */
 export function encode(dtype: DType, values: TypedArray | readonly number[]): Uint8Array {
-  const exact = !Array.isArray(values) && (values as TypedArray).constructor === arrays[dtype]
+  // Not booleans: bytes need not be 0 or 1.
+  const exact = dtype !== 'bool' && !Array.isArray(values) && (values as TypedArray).constructor === arrays[dtype]
   const array = exact ? (values as TypedArray) : convert(dtype, values as ArrayLike<number | bigint>)
   return new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength)
 }
@@ -50,11 +54,15 @@ function convert(dtype: DType, values: ArrayLike<number | bigint>): TypedArray {
   const n = values.length
   const out = new arrays[dtype](n)
   for (let i = 0; i < n; i++) {
-    if (dtype === 'i64') (out as BigInt64Array)[i] = BigInt(values[i])
+    if (dtype === 'i64') (out as BigInt64Array)[i] = wholeNumber(values[i])
     else (out as Float64Array)[i] = toElement(dtype, Number(values[i]))
   }
   return out
 }
+
+/** NaN and the infinities become 0, as they do in an `Int32Array`. */
+const wholeNumber = (value: number | bigint): bigint =>
+  typeof value === 'bigint' ? value : BigInt(Number.isFinite(value) ? Math.trunc(value) : 0)
 
 const f32 = new Float32Array(1)
 const bits = new Uint32Array(f32.buffer)

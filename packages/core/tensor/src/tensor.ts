@@ -1,5 +1,5 @@
 import type { Backend, Binding, DeviceBuffer, TensorSpec } from './backend.js'
-import { bytesPerElement, type DType, encode, type TypedArray, viewBytes } from './dtype.js'
+import { bytesPerElement, type DType, decode, encode, type TypedArray, viewBytes } from './dtype.js'
 import { DeviceError, DisposedError, ShapeError } from './errors.js'
 import { adopt } from './scope.js'
 import { contiguousStrides, eachPosition, formatShape, isContiguous, type Shape, sizeOf, spanOf } from './shape.js'
@@ -51,12 +51,10 @@ export function reportLeaks(report: ((message: string) => void) | undefined): vo
   leakReport = report
 }
 
-const backstop = new FinalizationRegistry<{ storage: Storage; made: string | undefined; what: string }>(
-  ({ storage, made, what }) => {
-    storage.release()
-    if (made !== undefined) leakReport?.(`${what} was never disposed; it was made here:\n${made}`)
-  },
-)
+const backstop = new FinalizationRegistry<{ storage: Storage; leak: string | undefined }>(({ storage, leak }) => {
+  storage.release()
+  if (leak !== undefined) leakReport?.(leak)
+})
 
 /**
  * An n-dimensional array on a device. Shape, element type and device are known at once; the numbers arrive with
@@ -81,8 +79,8 @@ export class Tensor {
     this.offset = layout.offset ?? 0
     this.id = layout.id ?? nextId++
     if (source instanceof Storage) {
-      const made = leakReport ? new Error().stack : undefined
-      backstop.register(this, { storage: source, made, what: this.toString() }, this)
+      const leak = leakReport && `${this} was never disposed; it was made here:\n${new Error().stack}`
+      backstop.register(this, { storage: source, leak }, this)
       adopt(this)
     }
   }
@@ -128,7 +126,10 @@ export class Tensor {
     return { buffer: this.storage.buffer, offset: this.offset * bytesPerElement[this.dtype] }
   }
 
-  /** The elements in row-major order, as a copy. f16 and bf16 arrive as bit patterns in a `Uint16Array`. */
+  /**
+   * The elements in row-major order, as a copy. f16 and bf16 arrive as bit patterns in a `Uint16Array`.
+   * Rejects with `DisposedError`, `DeviceError` for a traced tensor, `DeviceLostError`.
+   */
   async data(): Promise<TypedArray> {
     const { storage, binding } = this
     const element = bytesPerElement[this.dtype]
@@ -144,21 +145,28 @@ export class Tensor {
     return dense
   }
 
-  /** The only element of a tensor of size 1. Throws `ShapeError` for other sizes. */
+  /**
+   * The only element of a tensor of size 1, as a number whatever its type. Throws `ShapeError` for other sizes,
+   * `DTypeError` for an i64 beyond 2^53.
+   */
   async item(): Promise<number> {
     if (this.size !== 1) throw new ShapeError(`item() needs a tensor of one element, ${this} has ${this.size}; use data()`)
-    return Number((await this.data())[0])
+    const { storage, binding } = this
+    return decode(this.dtype, await storage.backend.read(binding.buffer, binding.offset, bytesPerElement[this.dtype]))[0]
   }
 
   /**
-   * Overwrites the elements, row-major. For loading weights: programs compiled before keep the values they were
-   * compiled with.
+   * Overwrites the elements, row-major; views of the same memory change too. For loading weights: a program compiled
+   * before may have packed or folded the old ones, so compile again. A `Uint16Array` writes bit patterns to f16 and bf16.
+   * Throws `ShapeError` for another number of values, and for a view that is not contiguous.
    */
   write(values: TypedArray | readonly number[]): void {
     if (values.length !== this.size)
       throw new ShapeError(`write() got ${values.length} values for ${this}, which holds ${this.size}`)
     if (!this.contiguous)
-      throw new ShapeError(`write() needs a contiguous tensor, ${this} is a view with strides ${formatShape(this.strides)}`)
+      throw new ShapeError(
+        `write() needs a contiguous tensor, ${this} is a view with strides ${formatShape(this.strides)}; write to what it is a view of`,
+      )
     const { buffer, offset } = this.binding
     this.storage.backend.write(buffer, offset, encode(this.dtype, values))
   }

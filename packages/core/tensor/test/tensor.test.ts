@@ -92,6 +92,12 @@ describe('views', () => {
     [() => s.add(iota([2, 3]), iota([2])), /\[2, 3\] and \[2\] do not broadcast: 3 and 2 differ on axis 1/],
     [() => s.matmul(iota([2, 3]), iota([4, 5])), /matmul of \[2, 3\] and \[4, 5\]/],
     [() => s.conv2d(iota([1, 2, 2, 3]), iota([4, 3, 5, 5])), /5×5 kernel does not fit/],
+    [() => s.conv2d(iota([1, 2, 2, 3]), iota([4, 3, 1, 1], 'f32')), /conv2d got f64 and a weight of f32; cast\(\)/],
+    [() => s.conv2d(iota([1, 2, 2, 3]), iota([3, 1, 1, 1], 'f32'), undefined, { groups: 3 }), /depthwise .* weight of f32/],
+    [() => s.layerNorm(iota([2, 3]), iota([3], 'f32'), iota([3]), 1e-6), /layerNorm got f64 and weights of f32/],
+    [() => s.where(iota([2]), iota([2]), iota([2], 'f32')), /f64 and f32; cast\(\)/],
+    [() => s.crossEntropy(iota([2, 3]), iota([2, 1])), /probabilities \[N, classes\]/],
+    [() => s.zeros([2], { device }).write([1, 2]), /needs a contiguous tensor, .* write to what it is a view of/],
     [() => s.sum(iota([2]), [3]), /axis 3 is outside/],
     [() => s.tensor([[1, 2], [3]], { device }), /equally long/],
     [() => s.tensor([1, 2, 3], { device, shape: [2] }), /3 values do not fill/],
@@ -131,6 +137,28 @@ describe('element types', () => {
     const x = s.tensor([0, 1, 2, 5], { device, dtype })
     const back = await s.cast(x, 'f64').data()
     expect([...back]).toEqual(dtype === 'bool' ? [0, 1, 1, 1] : [0, 1, 2, 5])
+  })
+
+  test('values of other types become elements as a cast would make them', async () => {
+    const bytes = s.tensor(new Uint8Array([0, 1, 2, 255]), { device, dtype: 'bool' })
+    expect([...(await bytes.data())]).toEqual([0, 1, 1, 1])
+    const whole = s.tensor([1.9, -1.9, Number.NaN, Number.POSITIVE_INFINITY], { device, dtype: 'i64' })
+    expect([...(await whole.data())]).toEqual([1n, -1n, 0n, 0n])
+  })
+
+  test('item() is the number, not its bits', async () => {
+    for (const dtype of ['f16', 'bf16', 'i64', 'bool'] as const) expect(await s.tensor([1], { device, dtype }).item()).toBe(1)
+    const large = s.tensor(BigInt64Array.of(2n ** 53n + 1n), { device, dtype: 'i64' })
+    await expect(large.item()).rejects.toThrow(/does not fit a double/)
+  })
+
+  test('nothing is read from and written to a tensor without elements', async () => {
+    for (const dtype of ['f64', 'f16', 'i64', 'bool'] as const) {
+      const x = s.tensor([], { device, dtype, shape: [2, 0, 3] })
+      x.write([])
+      expect(await x.data()).toHaveLength(0)
+      expect(await s.slice(s.transpose(x), 1, 1, 3).data()).toHaveLength(0)
+    }
   })
 
   test('two float types do not mix silently, integers and booleans do', async () => {

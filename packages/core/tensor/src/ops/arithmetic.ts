@@ -1,6 +1,6 @@
 import { expression } from '../expr.js'
 import type { Tensor } from '../tensor.js'
-import { binary, pointwise, unary } from './pointwise.js'
+import { binary, commonType, pointwise, unary } from './pointwise.js'
 
 type Operand = Tensor | number
 type Binary = (a: Operand, b: Operand) => Tensor
@@ -52,9 +52,9 @@ export const erf: Unary = unary((e, x) => e.unary('erf', x))
 
 const selectExpr = expression((e) => e.select(e.input(0), e.input(1), e.input(2)))
 
-/** `a` where `condition` is not 0, else `b`; all three broadcast. */
+/** `a` where `condition` is not 0, else `b`; all three broadcast. Throws `DTypeError` where `a` and `b` do not mix. */
 export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor {
-  return pointwise(selectExpr, [condition, a, b], a.dtype)
+  return pointwise(selectExpr, [condition, a, b], commonType([a, b]))
 }
 
 /** `min(max(x, low), high)`; NaN stays NaN. */

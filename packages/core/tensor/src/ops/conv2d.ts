@@ -1,5 +1,5 @@
 import { apply1 } from '../dispatch.js'
-import { ShapeError } from '../errors.js'
+import { DTypeError, ShapeError } from '../errors.js'
 import type { Op } from '../op.js'
 import { scope } from '../scope.js'
 import { formatShape, sizeOf } from '../shape.js'
@@ -23,6 +23,7 @@ export const conv2dOp: Op<Conv2dAttrs> = {
       throw new ShapeError(
         `conv2d of ${formatShape(x.shape)} needs a weight [O, ${x.shape[3]}, kh, kw], got ${formatShape(w.shape)}`,
       )
+    if (x.dtype !== w.dtype) throw new DTypeError(`conv2d got ${x.dtype} and a weight of ${w.dtype}; cast() one of them`)
     const shape = [x.shape[0], ...windowShape('conv2d', x.shape, [w.shape[2], w.shape[3]], attrs), w.shape[0]]
     checkEpilogue('conv2d', attrs.epilogue, extras, shape)
     return [{ shape, dtype: x.dtype }]
@@ -77,7 +78,7 @@ const asMatrix = (w: Tensor): Tensor => reshape(permute(w, [0, 2, 3, 1]), [w.sha
 /**
  * 2-d convolution (cross-correlation, as PyTorch's). `x` [N, H, W, I] channels last, `weight` [O, I / groups, kh, kw] in
  * PyTorch's layout, `bias` [O] → [N, OH, OW, O]. `groups` equal to the channels is a depthwise convolution.
- * Throws `ShapeError`.
+ * Throws `ShapeError` or `DTypeError`.
  *
  * @example
  * const y = conv2d(x, weight, bias, { stride: 2, padding: 1 })

@@ -1,5 +1,5 @@
 import { apply1 } from '../dispatch.js'
-import { ShapeError } from '../errors.js'
+import { DTypeError, ShapeError } from '../errors.js'
 import type { NdArray, Op } from '../op.js'
 import { formatShape, type Shape, sizeOf } from '../shape.js'
 import { applyEpilogue, checkEpilogue, type Epilogue, epilogueFlops, unfused } from './epilogue.js'
@@ -19,6 +19,8 @@ export const depthwiseConv2dOp: Op<DepthwiseAttrs> = {
         `depthwise convolution of ${formatShape(x.shape)} needs a weight [${x.shape[3]}, 1, kh, kw], got ${formatShape(w.shape)}`,
       )
     }
+    if (x.dtype !== w.dtype)
+      throw new DTypeError(`depthwise convolution got ${x.dtype} and a weight of ${w.dtype}; cast() one of them`)
     const shape = [x.shape[0], ...windowShape('depthwiseConv2d', x.shape, [w.shape[2], w.shape[3]], attrs), x.shape[3]]
     checkEpilogue('depthwiseConv2d', attrs.epilogue, extras, shape)
     return [{ shape, dtype: x.dtype }]

@@ -1,5 +1,5 @@
 import { apply1 } from '../dispatch.js'
-import { ArgumentError, ShapeError } from '../errors.js'
+import { ArgumentError, DTypeError, ShapeError } from '../errors.js'
 import type { Op } from '../op.js'
 import { formatShape, sizeOf } from '../shape.js'
 import type { Tensor } from '../tensor.js'
@@ -16,6 +16,8 @@ export const layerNormOp: Op<{ readonly eps: number }> = {
       throw new ShapeError(
         `layerNorm of ${formatShape(x.shape)} needs weight and bias of shape [${c}], got ${formatShape(odd.shape)}`,
       )
+    const other = affine.find((p) => p.dtype !== x.dtype)
+    if (other) throw new DTypeError(`layerNorm got ${x.dtype} and weights of ${other.dtype}; cast() one of them`)
     return [{ shape: x.shape, dtype: x.dtype }]
   },
   // Ba et al., arXiv 1607.06450; with n the normalised input: dx = r (dn - mean(dn) - n mean(dn n)).
@@ -48,7 +50,7 @@ export const layerNormOp: Op<{ readonly eps: number }> = {
 
 /**
  * Normalises the last axis to mean 0 and variance 1 (biased, `eps` under the root), then scales by `weight` [C] and
- * shifts by `bias` [C], if given. Throws `ShapeError`, and `ArgumentError` for only one of the two.
+ * shifts by `bias` [C], if given. Throws `ShapeError`, `DTypeError`, and `ArgumentError` for only one of the two.
  */
 export function layerNorm(x: Tensor, weight: Tensor | undefined, bias: Tensor | undefined, eps: number): Tensor {
   if ((weight === undefined) !== (bias === undefined))

@@ -1,5 +1,6 @@
 import { ShapeError } from '../errors.js'
 import { scope } from '../scope.js'
+import { sameShape } from '../shape.js'
 import type { Tensor } from '../tensor.js'
 import { equal, mul, neg } from './arithmetic.js'
 import { cast } from './cast.js'
@@ -18,8 +19,11 @@ export function oneHot(labels: Tensor, classes: number, dtype: Tensor['dtype'] =
  * Throws `ShapeError`.
  */
 export function crossEntropy(logits: Tensor, target: Tensor): Tensor {
-  if (logits.rank !== 2 || target.shape[0] !== logits.shape[0])
-    throw new ShapeError(`crossEntropy needs logits [N, classes] and labels [N], got ${logits} and ${target}`)
+  const fits = target.rank === 1 ? target.shape[0] === logits.shape[0] : sameShape(target.shape, logits.shape)
+  if (logits.rank !== 2 || !fits)
+    throw new ShapeError(
+      `crossEntropy needs logits [N, classes] with labels [N] or probabilities [N, classes], got ${logits} and ${target}`,
+    )
   return scope(() => {
     const probabilities = target.rank === 1 ? oneHot(target, logits.shape[1], logits.dtype) : target
     return neg(mean(sum(mul(probabilities, logSoftmax(logits)), [-1])))

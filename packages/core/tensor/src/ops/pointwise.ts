@@ -50,7 +50,8 @@ export function pointwise(expr: Expr, inputs: readonly Tensor[], dtype: DType = 
   )
 }
 
-function commonType(inputs: readonly Tensor[]): DType {
+/** The float type of the inputs, or the first's where there is none. Throws `DTypeError` for two float types. */
+export function commonType(inputs: readonly Tensor[]): DType {
   const floats = [...new Set(inputs.map((t) => t.dtype).filter(isFloat))]
   if (floats.length > 1) throw new DTypeError(`a pointwise op got both ${floats.join(' and ')}; cast() one of them`)
   return floats[0] ?? inputs[0]?.dtype ?? 'f32'
