@@ -1,0 +1,1 @@
+export { HsmSsd, type HsmSsdOptions, type HsmSsdSteps } from './hsm-ssd.js'
