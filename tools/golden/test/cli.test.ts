@@ -11,7 +11,7 @@ describe('files that hold', () => {
   it('a whole folder, on the reference backend', async () => {
     const { status, out, err } = await golden('--device', 'reference', FIXTURES)
     expect(err).toBe('')
-    expect(out).toMatch(/\n12 files: 12 hold\n$/)
+    expect(out).toMatch(/\n(\d+) files: \1 hold\n$/)
     expect(status).toBe(0)
   })
 

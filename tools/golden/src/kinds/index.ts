@@ -10,6 +10,7 @@ import { mambaoutKeys } from './mambaout-keys.js'
 import { mambaoutModel } from './mambaout-model.js'
 import { modes } from './modes.js'
 import { normalization } from './normalization.js'
+import { ops } from './ops.js'
 import { prng } from './prng.js'
 import { resize } from './resize.js'
 import { resizeCoefficients } from './resize-coefficients.js'
@@ -26,6 +27,7 @@ export const kinds: readonly Kind[] = [
   modes,
   imageFiles,
   checkpoints,
+  ops,
   mambaoutModel,
   mambaoutGradients,
   mambaoutBlocks,
