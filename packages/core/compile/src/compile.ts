@@ -16,7 +16,8 @@ export interface CompileOptions {
  * Compiles a function for inputs of the given shapes: traces it once, folds and fuses, packs the weights it captures,
  * plans every byte, and records it on the device.
  *
- * Throws what the function throws, `UnsupportedError` for an op that the device cannot run, `OutOfMemoryError`.
+ * Throws what the function throws, `ShapeError` and `DTypeError` for inputs that cannot be, `UnsupportedError` for an op
+ * that the device cannot run, `OutOfMemoryError`.
  *
  * @example
  * const program = await compile((x) => model.forward(x), [{ shape: [1, 224, 224, 3], dtype: 'f32' }], { device })

@@ -1,6 +1,8 @@
 import {
   ArgumentError,
   type Backend,
+  checkDType,
+  checkShape,
   DeviceError,
   leaves,
   scope,
@@ -69,9 +71,14 @@ export interface Trace<T> {
 
 /**
  * Runs `f` once on tensors without numbers and gives the graph of what it did. Tensors that it captures become
- * constants. Throws what `f` throws, `ArgumentError` for an async function, `DeviceError` for tensors of another device.
+ * constants. Throws what `f` throws, `ArgumentError` for an async function, `DeviceError` for tensors of another device,
+ * `ShapeError` and `DTypeError` for inputs that cannot be.
  */
 export function trace<T extends Tree>(f: (...inputs: Tensor[]) => T, inputs: readonly ValueSpec[], backend: Backend): Trace<T> {
+  for (const { shape, dtype } of inputs) {
+    checkShape(shape)
+    checkDType(dtype)
+  }
   const tracer = new GraphTracer(backend)
   let result: T | undefined
   // An output that is constant is held by the graph; the function's own handle of it is freed with the rest.

@@ -137,6 +137,12 @@ describe('programs', () => {
     expect(() => program.run(seeded([2], 1))).toThrow(s.DisposedError)
   })
 
+  test('are refused for shapes and element types that there are not', async () => {
+    for (const shape of [[-1, 3], [1.5], [Number.NaN]])
+      await expect(compile((x) => x, [spec(...shape)], { device })).rejects.toThrow(s.ShapeError)
+    await expect(compile((x) => x, [{ shape: [1], dtype: 'float32' as 'f32' }], { device })).rejects.toThrow(s.DTypeError)
+  })
+
   test('have no numbers while they are traced', async () => {
     const { graph } = trace((x) => x, [spec(1)], device)
     expect(formatGraph(graph)).toBe('inputs v0 f64[1]\noutputs v0')

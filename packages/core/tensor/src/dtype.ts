@@ -15,6 +15,12 @@ export const bytesPerElement: Readonly<Record<DType, number>> = {
   bool: 1,
 }
 
+/** Throws `DTypeError` for anything but an element type: plain JavaScript may pass what TypeScript would refuse. */
+export function checkDType(dtype: DType): void {
+  if (!Object.hasOwn(bytesPerElement, dtype))
+    throw new DTypeError(`there is no element type "${dtype}"; use one of ${Object.keys(bytesPerElement).join(', ')}`)
+}
+
 /** True for the types that gradients flow through. */
 export const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f64' || dtype === 'f16' || dtype === 'bf16'
 

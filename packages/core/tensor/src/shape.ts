@@ -9,6 +9,12 @@ export function sizeOf(shape: Shape): number {
   return n
 }
 
+/** Throws `ShapeError` unless every length is a whole number from 0 on. */
+export function checkShape(shape: Shape): void {
+  if (shape.some((d) => !Number.isInteger(d) || d < 0))
+    throw new ShapeError(`a shape needs non-negative whole numbers, got ${formatShape(shape)}`)
+}
+
 /** Row-major strides, in elements. */
 export function contiguousStrides(shape: Shape): number[] {
   const strides = new Array<number>(shape.length)

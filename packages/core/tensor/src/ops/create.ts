@@ -1,8 +1,8 @@
 import type { Backend } from '../backend.js'
-import { bytesPerElement, type DType, type TypedArray } from '../dtype.js'
+import { bytesPerElement, checkDType, type DType, type TypedArray } from '../dtype.js'
 import { ShapeError } from '../errors.js'
 import { scope } from '../scope.js'
-import { formatShape, type Shape, sizeOf } from '../shape.js'
+import { checkShape, formatShape, type Shape, sizeOf } from '../shape.js'
 import { Storage, Tensor } from '../tensor.js'
 import { broadcastTo } from './view.js'
 
@@ -60,8 +60,8 @@ function flatten(values: Nested): { data: number[]; shape: number[] } {
 
 /** A tensor whose contents are undefined until they are written. */
 export function empty(shape: Shape, { device, dtype = 'f32' }: CreateOptions): Tensor {
-  if (shape.some((d) => !Number.isInteger(d) || d < 0))
-    throw new ShapeError(`a shape needs non-negative whole numbers, got ${formatShape(shape)}`)
+  checkShape(shape)
+  checkDType(dtype)
   return new Tensor(new Storage(device, sizeOf(shape) * bytesPerElement[dtype]), { shape, dtype })
 }
 
