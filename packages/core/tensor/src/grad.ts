@@ -10,6 +10,8 @@ import type { Tensor } from './tensor.js'
  * reach them (arguments, module parameters, captured variables). Tensors that took no part get zeros. Gradients are made
  * of ops: they can be compiled, and differentiated again.
  *
+ * Other tensors that `f` makes stay alive, as it may have kept them: run a training step within a `scope`.
+ *
  * Throws `ShapeError` if the value is not of size 1, `ArgumentError` for an op without a gradient.
  *
  * @example

@@ -144,7 +144,10 @@ export const deviceChecks: readonly DeviceCheck[] = [
 
 /** Runs last: the backend cannot be used after it. */
 export async function expectDisposable(backend: Backend): Promise<void> {
+  const buffer = backend.alloc(4)
   backend.dispose()
+  // The garbage collector frees forgotten tensors at any time.
+  backend.free(buffer)
   try {
     backend.alloc(4)
   } catch (error) {
