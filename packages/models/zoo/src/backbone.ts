@@ -13,9 +13,9 @@ export interface Backbone extends Module {
   readonly featureInfo: readonly { readonly channels: number; readonly reduction: number }[]
   /** Images → logits. `random` is needed in training mode with dropout or drop path. */
   forward(x: Tensor, random?: RandomStreams): Tensor
-  /** Images → the last feature map. */
+  /** Images → what `forwardHead` takes: the last feature map, or pooled vectors where the classifier reads every stage. */
   forwardFeatures(x: Tensor, random?: RandomStreams): Tensor
-  /** The last feature map → logits, or with `preLogits` what the classifier reads. */
+  /** That → logits, or with `preLogits` what the classifier reads. */
   forwardHead(features: Tensor, options?: { readonly preLogits?: boolean; readonly random?: RandomStreams }): Tensor
   /** Outputs of chosen stages: a list of them, or how many of the last; all by default. */
   features(x: Tensor, options?: { readonly outIndices?: number | readonly number[]; readonly random?: RandomStreams }): Tensor[]

@@ -84,11 +84,12 @@ async function withWeights<T>(
   use: (source: StateSource | undefined) => Promise<T>,
 ): Promise<T> {
   const { weights } = options
-  if (weights) return use('tensors' in weights ? stateDict(weights) : weights)
+  const { averagedWeights: ema = false } = familyOf(info)
+  if (weights) return use('tensors' in weights ? stateDict(weights, { ema }) : weights)
   if (!options.pretrained) return use(undefined)
   const checkpoint = await download(info, options)
   try {
-    return await use(stateDict(checkpoint))
+    return await use(stateDict(checkpoint, { ema }))
   } finally {
     await checkpoint.close()
   }
@@ -152,17 +153,18 @@ const dimensions = (family: Family, entries: ReadonlyMap<string, StateValue>): D
 /** Makes `entries` fit a model with other classes or channels than they were trained for. */
 function adapt(
   model: Backbone,
-  { classifier, firstConv }: Family,
+  { classifier, classifierParts = [classifier], firstConv }: Family,
   entries: Map<string, StateValue>,
   wanted: Required<Dimensions>,
   found: Dimensions,
   { generator, onNotice }: CreateModelOptions,
 ): void {
   if (wanted.numClasses !== (found.numClasses ?? 0)) {
-    for (const name of [...entries.keys()]) if (name.startsWith(`${classifier}.`)) entries.delete(name)
+    const replaced = (name: string): boolean => classifierParts.some((part) => name === part || name.startsWith(`${part}.`))
+    for (const name of [...entries.keys()]) if (replaced(name)) entries.delete(name)
     model.resetClassifier(wanted.numClasses!, undefined, generator)
     // Its own values: they are not missing.
-    for (const [name, tensor] of model.stateDict()) if (name.startsWith(`${classifier}.`)) entries.set(name, tensor)
+    for (const [name, tensor] of model.stateDict()) if (replaced(name)) entries.set(name, tensor)
     onNotice?.(
       wanted.numClasses === 0
         ? `the classifier of the weights (${found.numClasses} classes) was left out`

@@ -1,12 +1,13 @@
 import { closest } from '@scanline/nn'
 import { ScanlineError } from '@scanline/tensor'
+import { efficientvim } from './families/efficientvim.js'
 import type { Family } from './families/family.js'
 import { mambaout } from './families/mambaout.js'
 import { globPattern, naturalOrder } from './glob.js'
 import type { ModelInfo } from './model-info.js'
 
 /** Every family. A further one is one more entry. */
-export const families: readonly Family[] = [mambaout]
+export const families: readonly Family[] = [mambaout, efficientvim]
 
 const all = (): readonly ModelInfo[] => families.flatMap((family) => family.models)
 

@@ -21,6 +21,10 @@ export interface Family {
   /** State-dict names of the convolution that reads the image, and of the classifier. */
   readonly firstConv: string
   readonly classifier: string
+  /** Where a classifier is more than that: every entry, or beginning of entries, that another one replaces. */
+  readonly classifierParts?: readonly string[]
+  /** Whether a training checkpoint's averaged weights are the ones that reach the published figures. */
+  readonly averagedWeights?: boolean
   /** Entries of any published layout under the names of the module tree. */
   rename<T>(entries: Iterable<readonly [string, T]>): [string, T][]
 }
