@@ -98,9 +98,11 @@ export class ScanReader {
     return this.#f.let(input ? keepLanes(v128.load(element(input.pointer, this.#spot.channel, 4)), zero, this.#spot.lanes) : zero)
   }
 
-  /** Writes four rows [S] of the matrix side by side, [S, 4]; zeros for channels that are not there. */
-  rates(to: Local<'i32'>): void {
-    interleave(this.#f, this.#params.states, this.#inputs.a.pointer, this.#spot.channel, this.#spot.lanes, to)
+  /** Writes four rows [S] of the matrix side by side, [S, 4], for powers of 2; zeros for channels that are not there. */
+  rates(k: KernelBuilder, to: Local<'i32'>): void {
+    interleave(this.#f, this.#params.states, this.#inputs.a.pointer, this.#spot.channel, this.#spot.lanes, to, (four) =>
+      f32x4.mul(four, k.splat(Math.LOG2E)),
+    )
   }
 }
 
@@ -121,12 +123,13 @@ export function interleave(
   row: Operand<'i32'>,
   lanes: number,
   to: Local<'i32'>,
+  change: (four: Vector) => Vector = (four) => four,
 ): void {
   const from = f.let(element(matrix, row, 4 * states))
   f.for(0, states, 1, (s) => {
     let four: Vector = v128.load32_zero(element(from, s, 4))
     for (let lane = 1; lane < lanes; lane++) four = v128.load32_lane(element(from, s, 4), four, lane, 4 * lane * states)
-    f.store.v128(element(to, s, 16), four)
+    f.store.v128(element(to, s, 16), change(four))
   })
 }
 

@@ -15,7 +15,7 @@ import {
   stepSize,
 } from '../scan-steps.js'
 import { coordinates } from '../taps.js'
-import { exp, sigmoid } from '../vector-math.js'
+import { decayFactor, sigmoid } from '../vector-math.js'
 import { bytes, keepLanes } from '../vectors.js'
 
 type Vector = Value<'v128'>
@@ -144,7 +144,7 @@ function emitBlock(
       const [before, factors] = [f.let(element(history, j, row)), f.let(element(powers, j, row))]
       eachQuad(f, states, (quad) => {
         for (const state of quad) {
-          const power = f.let(exp(k, f, f.let(f32x4.mul(step, v128.load(state.at(scratch, 16), state.offset(16))))))
+          const power = f.let(decayFactor(k, f, f32x4.mul(step, v128.load(state.at(scratch, 16), state.offset(16)))))
           f.store.v128(state.at(factors, 16), power, state.offset(16))
           const added = f32x4.mul(input, v128.load32_splat(state.at(rowB, 4), state.offset(4)))
           const next = k.madd(power, v128.load(state.at(before, 16), state.offset(16)), added)
@@ -194,7 +194,7 @@ function emitBlock(
       }
     })
     f.store.lanes(along(du, t), k.madd(step, throughInput, skip ? f32x4.mul(d, g) : zero), lanes)
-    const change = f.let(k.madd(x, throughInput, throughRate))
+    const change = f.let(k.madd(x, throughInput, f32x4.mul(throughRate, k.splat(Math.LN2))))
     const slope = softplus ? v128.bitselect(one, sigmoid(k, f, raw), f32x4.gt(raw, k.splat(20))) : one
     f.store.lanes(along(dDelta, t), f32x4.mul(change, slope), lanes)
     if (dz && gateValue && opened) {
@@ -203,7 +203,7 @@ function emitBlock(
     }
   }
 
-  reader.rates(scratch)
+  reader.rates(k, scratch)
   const stateRow = i32.add(i32.mul(image, channels), channel)
   if (lastState) interleave(f, states, reader.restPointer(1), stateRow, lanes, dh)
   else f.memoryFill(dh, 0, row)

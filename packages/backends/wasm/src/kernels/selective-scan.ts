@@ -4,7 +4,7 @@ import { element } from '../layout.js'
 import { refuseTypes } from '../refuse.js'
 import { along, eachQuad, type ScanParams, ScanReader, type Spot, selectScan, separate, stepSize } from '../scan-steps.js'
 import { coordinates } from '../taps.js'
-import { exp, sigmoid } from '../vector-math.js'
+import { decayFactor, sigmoid } from '../vector-math.js'
 
 type Params = ScanParams & Split
 
@@ -23,7 +23,7 @@ export const selectiveScan = defineKernel<Params>({
     const items = batch * groups * Math.ceil(channels / groups / 4)
     return {
       kernel: 'selectiveScan',
-      params: { ...params, ...split(items, length * (100 + 35 * states)) },
+      params: { ...params, ...split(items, length * (100 + 25 * states)) },
       scratch: capabilities.threads * Math.max(16, 32 * states),
       ...prepare,
     }
@@ -64,7 +64,7 @@ function emitScan(
   const { image, channel, lanes } = spot
   const reader = new ScanReader(f, params, pointers, spot)
   const h = f.let(i32.add(rates, 16 * states))
-  reader.rates(rates)
+  reader.rates(k, rates)
   f.memoryFill(h, 0, 16 * states)
   const [u, delta, b, c] = (['u', 'delta', 'b', 'c'] as const).map((name) => reader.start(name))
   const z = gate ? reader.start('z') : undefined
@@ -84,7 +84,7 @@ function emitScan(
     const [rowB, rowC] = [f.let(along(b, t)), f.let(along(c, t))]
     eachQuad(f, states, (quad) => {
       for (const state of quad) {
-        const power = exp(k, f, f.let(f32x4.mul(step, v128.load(state.at(rates, 16), state.offset(16)))))
+        const power = decayFactor(k, f, f32x4.mul(step, v128.load(state.at(rates, 16), state.offset(16))))
         const added = f32x4.mul(input, v128.load32_splat(state.at(rowB, 4), state.offset(4)))
         const next = f.let(k.madd(power, v128.load(state.at(h, 16), state.offset(16)), added))
         f.store.v128(state.at(h, 16), next, state.offset(16))
