@@ -117,7 +117,11 @@ it('tells what is wrong and what to do', async () => {
   })
   expect(await errorOf(latin1('GIF89a..........'))).toMatchObject({
     code: 'unsupported',
-    message: 'This is a GIF file. Convert it to JPEG, PNG, WebP, BMP or PPM first.',
+    message: 'This is a file of type GIF. Convert it to JPEG, PNG, WebP, BMP or PPM first.',
+  })
+  expect(await errorOf(new Uint8Array())).toMatchObject({
+    code: 'unknown-format',
+    message: expect.stringContaining('file is empty'),
   })
   const damaged = png.slice()
   damaged[60]! ^= 1

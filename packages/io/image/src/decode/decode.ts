@@ -39,8 +39,10 @@ export async function decodeRaster(bytes: Uint8Array, options: DecodeOptions = {
       )
     }
   }
+  if (bytes.length === 0) throw new ImageError('unknown-format', 'The file is empty. Copy or download it again.')
   const other = sniffOther(bytes)
-  if (other) throw new ImageError('unsupported', `This is a ${other} file. Convert it to JPEG, PNG, WebP, BMP or PPM first.`)
+  if (other)
+    throw new ImageError('unsupported', `This is a file of type ${other}. Convert it to JPEG, PNG, WebP, BMP or PPM first.`)
   throw new ImageError(
     'unknown-format',
     `These ${bytes.length} bytes are no JPEG, PNG, WebP, BMP or PPM image. Check that the path or URL leads to an image.`,
