@@ -26,7 +26,8 @@ type Formula = (v: number, i: number) => number
 
 const around = (centre: number, spread: number) => (): Formula => (v) => centre + spread * v
 
-interface Rule {
+/** Which entries of a state dict get their values by which formula. */
+export interface FillRule {
   readonly holds: (entry: { name: string; leaf: string; shape: readonly number[] }) => boolean
   readonly formula: (shape: readonly number[]) => Formula
 }
@@ -37,11 +38,23 @@ const leaf =
     names.includes(entry.leaf)
 
 /** [1, C, 1] and [1, C, 1, 1]: norms over channels that are kept ready to broadcast. */
-const broadcastNorm = (name: string, shape: readonly number[]): boolean =>
-  name.includes('norm') && (shape.length === 3 || shape.length === 4) && shape.every((d, axis) => axis === 1 || d === 1)
+const broadcastShape = (shape: readonly number[]): boolean =>
+  (shape.length === 3 || shape.length === 4) && shape.every((d, axis) => axis === 1 || d === 1)
+const broadcastNorm = (name: string, shape: readonly number[]): boolean => name.includes('norm') && broadcastShape(shape)
+
+export interface FillOptions {
+  /** Of a file, before all others. */
+  readonly extraRules?: readonly FillRule[]
+}
+
+/** `leaf` of the shape [1, C, 1] or [1, C, 1, 1] is `centre` + `spread` v, whatever the rest of its name is. */
+export const broadcastRule = (name: string, centre: number, spread: number): FillRule => ({
+  holds: ({ leaf, shape }) => leaf === name && broadcastShape(shape),
+  formula: around(centre, spread),
+})
 
 /** The first rule that holds for an entry gives its values. */
-const rules: readonly Rule[] = [
+const rules: readonly FillRule[] = [
   { holds: leaf('num_batches_tracked'), formula: () => () => 0 },
   { holds: leaf('running_mean'), formula: around(0, 0.1) },
   { holds: leaf('running_var'), formula: around(1, 0.5) },
@@ -78,9 +91,14 @@ const rules: readonly Rule[] = [
  * @example
  * const weight = fillTensor('head.fc.weight', [1000, 1152], 'g1')
  */
-export function fillTensor(name: string, shape: readonly number[], salt: string): Float32Array {
+export function fillTensor(
+  name: string,
+  shape: readonly number[],
+  salt: string,
+  { extraRules = [] }: FillOptions = {},
+): Float32Array {
   const entry = { name, leaf: name.slice(name.lastIndexOf('.') + 1), shape }
-  const { formula } = rules.find((rule) => rule.holds(entry)) as Rule
+  const { formula } = [...extraRules, ...rules].find((rule) => rule.holds(entry)) as FillRule
   return generate(name, shape, salt, formula(shape))
 }
 
@@ -122,10 +140,11 @@ export function fillState(
   entries: readonly Pick<StateEntry, 'name' | 'shape'>[],
   salt: string,
   kept: ReadonlySet<string> = new Set(),
+  options: FillOptions = {},
 ): Map<string, { shape: readonly number[]; data: Float32Array }> {
   return new Map(
     entries
       .filter(({ name }) => !kept.has(name))
-      .map(({ name, shape }) => [name, { shape, data: fillTensor(name, shape, salt) }]),
+      .map(({ name, shape }) => [name, { shape, data: fillTensor(name, shape, salt, options) }]),
   )
 }

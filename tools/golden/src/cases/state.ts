@@ -1,7 +1,8 @@
 import type { Module } from '@scanline/nn'
 import type { Tensor } from '@scanline/tensor'
+import { NotSupportedError } from '../errors.js'
 import type { Field } from '../field.js'
-import { fillState, type StateEntry } from '../fill.js'
+import { broadcastRule, type FillOptions, fillState, type StateEntry } from '../fill.js'
 import type { Context } from '../kind.js'
 
 /** A file's `state`: name, shape and type of every entry, in order. */
@@ -18,7 +19,7 @@ const spell = ({ name, shape }: { name: string; shape: readonly number[] }): str
 export function checkState(
   context: Context,
   name: string,
-  actual: ReadonlyMap<string, Tensor>,
+  actual: ReadonlyMap<string, Pick<Tensor, 'shape'>>,
   expected: readonly StateEntry[],
 ): void {
   const ours = [...actual].map(([name, { shape }]) => spell({ name, shape }))
@@ -37,9 +38,27 @@ export function checkState(
 }
 
 /** Fills a module as the file says; entries that it lists as `kept` stay as the module computed them. */
-export async function fillModule(module: Module, entries: readonly StateEntry[], salt: string, kept?: Field): Promise<void> {
+export async function fillModule(
+  module: Module,
+  entries: readonly StateEntry[],
+  salt: string,
+  kept?: Field,
+  options: FillOptions = {},
+): Promise<void> {
   const names = new Set(kept?.list().map((entry) => (Array.isArray(entry.value) ? entry.list()[0] : entry).string()))
   const unknown = [...names].find((name) => !entries.some((entry) => entry.name === name))
   if (unknown !== undefined) kept?.fail(`"${unknown}" is no entry of state`)
-  await module.loadStateDict(fillState(entries, salt, names), { strict: names.size === 0 })
+  await module.loadStateDict(fillState(entries, salt, names, options), { strict: names.size === 0 })
+}
+
+/** A file's `extra_fill_rules`. Throws `NotSupportedError` for others than those of norms that are stored to broadcast. */
+export function readFillOptions(rules: Field | undefined): FillOptions {
+  const extraRules = (rules?.list() ?? []).map((rule) => {
+    const [shape, value] = [rule.at('shape').string(), rule.at('value').string()]
+    const numbers = /^(?:([\d.]+) \+ )?([\d.]+) v$/.exec(value)
+    if (shape !== '[1, C, 1] or [1, C, 1, 1]' || !numbers)
+      throw new NotSupportedError(`${rule.path}: ${JSON.stringify(rule.value)}`)
+    return broadcastRule(rule.at('leaf').string(), Number(numbers[1] ?? 0), Number(numbers[2]))
+  })
+  return { extraRules }
 }

@@ -26,6 +26,7 @@ export const mambaoutGradients: Kind = {
         input: x,
         inputLayout: layout.input,
         forward: (image) => model.forward(image),
+        model,
         parameters: model.namedParameters().map(([name, parameter]) => [rename(name), parameter]),
       })
     } finally {
