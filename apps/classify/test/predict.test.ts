@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { NetworkError } from '@scanline/hub'
 import { describe, expect, it, vi } from 'vitest'
 import { exitCodes } from '../src/cli/failure.js'
+import { asWeightsFailure } from '../src/cli/load-weights.js'
 import { readImage } from '../src/cli/read-image.js'
 import { names, png, run, serve, temporaryFolder, writeCheckpoint } from './setup.js'
 
@@ -158,21 +160,27 @@ describe('predict from addresses', () => {
     const site = await serve((request, response) => {
       if (request.url === '/moved.png') response.writeHead(302, { location: '/cat.png?size=1' }).end()
       else if (request.url?.startsWith('/cat.png')) response.end(png(1))
-      else if (request.url === '/page.png') response.end('<!doctype html><title>Log in</title>')
+      else if (request.url === '/cut.png') {
+        response.writeHead(200, { 'content-length': 5000 }).write(png(1).subarray(0, 50))
+        setTimeout(() => response.destroy(), 20)
+      } else if (request.url === '/page.png') response.end('<!doctype html><title>Log in</title>')
       else response.writeHead(404).end('no')
     })
     const { status, stdout } = await run([
       'predict',
-      ...['cat', 'moved', 'page', 'gone'].map((n) => `${site}/${n}.png`),
+      ...['cat', 'moved', 'page', 'gone', 'cut'].map((n) => `${site}/${n}.png`),
+      'ftp://localhost/cat.png',
       ...options,
       '--json',
     ])
     expect(status).toBe(exitCodes.failed)
-    const [cat, moved, page, gone] = json(stdout).results
+    const [cat, moved, page, gone, cut, ftp] = json(stdout).results
     expect(cat?.predictions).toHaveLength(4)
     expect(moved?.predictions).toEqual(cat?.predictions)
     expect(page?.error).toBeDefined()
     expect(gone?.error).toBe('the server answered 404 Not Found')
+    expect(cut?.error).toMatch(/^the connection broke off; /)
+    expect(ftp?.error).toMatch(/^only http:\/\/ and https:\/\/ addresses/)
   })
 
   it('says why a server cannot be reached, and does not try when offline', async () => {
@@ -274,7 +282,7 @@ describe('weights', () => {
     [
       'weights of another model',
       ({ weights }) => ['--model', 'mambaout_femto', '--weights', weights],
-      /StateDict|mismatch|missing|shape/i,
+      /^.{20,400}weights\.safetensors: these are not weights of mambaout_femto.in1k: .*missing \(such as [a-z0-9_.]+\).*\[.*\], not \[.*--model\n$/,
     ],
     [
       'too few names',
@@ -293,6 +301,18 @@ describe('weights', () => {
     expect([status, stdout]).toEqual([exitCodes.failed, ''])
     expect(stderr).toMatch(/^error: [^\n]+\n$/)
     expect(stderr).toMatch(message)
+
+    const document = await run(['predict', place.put('one.png'), ...place.quick, ...optionsFor(place), '--json'])
+    expect(document.status).toBe(exitCodes.failed)
+    expect(json(document.stdout)).toEqual({ results: [], images: 0, failed: 0, error: stderr.slice('error: '.length, -1) })
+  })
+
+  it('that a server does not send: the error names the way out', () => {
+    const error = new NetworkError('huggingface.co: fetch failed', 'https://huggingface.co/x')
+    expect(asWeightsFailure(error, { model: 'mambaout_femto' })).toMatchObject({
+      message: 'huggingface.co: fetch failed; check the connection, or give a file that you have with --weights',
+      exitCode: exitCodes.failed,
+    })
   })
 })
 

@@ -25,11 +25,16 @@ export async function collectInputs(names: readonly string[]): Promise<Input[]> 
       else if ((await stat(name)).isDirectory()) found.push(...(await imagesBelow(name)))
       else found.push({ file: name })
     } catch (error) {
-      found.push({ file: name, error: existsSync(name) ? explain(error) : 'no such file or folder' })
+      found.push({ file: name, error: existsSync(name) ? explain(error) : missing(name) })
     }
   }
   return found
 }
+
+const missing = (name: string): string =>
+  /^[a-z][a-z0-9+.-]+:\/\//i.test(name)
+    ? 'only http:// and https:// addresses can be read; download it, or give its path'
+    : 'no such file or folder'
 
 async function imagesBelow(folder: string): Promise<Input[]> {
   const files: string[] = []

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { Checkpoint } from '@scanline/checkpoint'
+import { type Checkpoint, CheckpointError } from '@scanline/checkpoint'
 import { openCheckpointFile } from '@scanline/checkpoint/node'
-import { createHub, type DiskFile, type Hub, hostFacts, parseRef } from '@scanline/hub'
+import { createHub, type DiskFile, type Hub, hostFacts, NetworkError, parseRef } from '@scanline/hub'
+import { StateDictError } from '@scanline/nn'
 import { exitCodes, Failure } from './failure.js'
 import { isUrl } from './inputs.js'
 import type { Progress } from './progress.js'
@@ -47,4 +48,32 @@ function parseWeightsRef(text: string): ReturnType<typeof parseRef> {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Failure(`--weights: no such file, and ${reason}`, exitCodes.usage, { cause: error })
   }
+}
+
+/** What went wrong with weights, in the words of the command line: which file, which model, what to do. */
+export function asWeightsFailure(
+  error: unknown,
+  { weights, model }: { readonly weights?: string; readonly model: string },
+): unknown {
+  const source = weights === undefined ? `the published weights of ${model}` : `--weights ${weights}`
+  const failure = (message: string): Failure => new Failure(message, exitCodes.failed, { cause: error })
+  if (error instanceof StateDictError)
+    return failure(`${source}: these are not weights of ${model}: ${misfit(error)}; name the model that they are of with --model`)
+  if (error instanceof CheckpointError && error.code === 'NoStateDict') return failure(`${source}: ${error.message}`)
+  if (error instanceof NetworkError)
+    return failure(`${error.message}; check the connection, or give a file that you have with --weights`)
+  return error
+}
+
+/** One example of each kind says enough: which model a file is of shows in any of its entries. */
+function misfit({ missing, unexpected, mismatched }: StateDictError): string {
+  const [shape] = mismatched
+  return [
+    missing.length > 0 && `${missing.length} missing (such as ${missing[0]})`,
+    unexpected.length > 0 && `${unexpected.length} unknown (such as ${unexpected[0]})`,
+    shape &&
+      `${mismatched.length} of another shape (${shape.name} is [${shape.found.join(', ')}], not [${shape.expected.join(', ')}])`,
+  ]
+    .filter((part) => typeof part === 'string')
+    .join(', ')
 }

@@ -4,7 +4,7 @@ import { devices } from './devices.js'
 import { exitCodes, explain } from './failure.js'
 import { collectInputs, type Input } from './inputs.js'
 import type { Io } from './io.js'
-import { isOffline, openWeights, weightsHub } from './load-weights.js'
+import { asWeightsFailure, isOffline, openWeights, weightsHub } from './load-weights.js'
 import { readClasses } from './options.js'
 import { progressOn } from './progress.js'
 import { readImage } from './read-image.js'
@@ -27,13 +27,12 @@ export interface PredictOptions {
 
 /** `predict`: gives the exit status. */
 export async function predict(names: readonly string[], options: PredictOptions, io: Io): Promise<number> {
-  // What is quickly wrong is said before anything is downloaded.
-  const classes = options.classes === undefined ? undefined : await readClasses(options.classes)
-  const inputs = await collectInputs(names)
-  const device = await devices[options.device]!.create({ threads: options.threads })
+  const report = options.json ? jsonReport(io.stdout) : textReport(io)
+  const { inputs, device, classifier } = await setUp(names, options, io).catch((error) => {
+    report.refuse(io.signal.aborted ? 'interrupted' : explain(error))
+    throw error
+  })
   try {
-    using classifier = await load(options, classes, device, io)
-    const report = options.json ? jsonReport(io.stdout) : textReport(io)
     report.begin({
       model: classifier.model,
       weights: options.weights,
@@ -45,7 +44,21 @@ export async function predict(names: readonly string[], options: PredictOptions,
     })
     return await classifyAll(inputs, classifier, report, options, io)
   } finally {
+    classifier.dispose()
     device.dispose()
+  }
+}
+
+async function setUp(names: readonly string[], options: PredictOptions, io: Io) {
+  // What is quickly wrong is said before anything is downloaded.
+  const classes = options.classes === undefined ? undefined : await readClasses(options.classes)
+  const inputs = await collectInputs(names)
+  const device = await devices[options.device]!.create({ threads: options.threads })
+  try {
+    return { inputs, device, classifier: await load(options, classes, device, io) }
+  } catch (error) {
+    device.dispose()
+    throw error
   }
 }
 
@@ -73,6 +86,8 @@ async function load(
         if (phase === 'download') progress.update(loaded, total, `downloading ${name}`)
       },
     })
+  } catch (error) {
+    throw asWeightsFailure(error, options)
   } finally {
     progress.clear()
     await weights?.close()

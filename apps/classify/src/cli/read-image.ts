@@ -33,6 +33,9 @@ async function download(url: string, maxBytes: number, options: ReadOptions): Pr
     return await gather(response.body, maxBytes)
   } catch (error) {
     if (timeout.aborted) throw new Failure(`not complete after ${timeoutMs / 1000} s; try again, or download it first`)
+    // What Node's fetch says when a connection ends within the body.
+    if (error instanceof TypeError && error.message === 'terminated')
+      throw new Failure('the connection broke off; try again, or download it first')
     throw error
   }
 }

@@ -11,6 +11,7 @@ export function jsonReport(stdout: TextOut): Report {
     stdout.write(`${results++ === 0 ? '' : ','}\n    ${JSON.stringify(value)}`)
   }
   return {
+    refuse: (error) => void stdout.write(`${JSON.stringify({ results: [], images: 0, failed: 0, error }, undefined, 2)}\n`),
     begin(run) {
       const head = Object.entries(run)
         .filter(([, value]) => value !== undefined)

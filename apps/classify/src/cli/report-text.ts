@@ -14,6 +14,8 @@ export function textReport({ stdout, stderr, env }: Pick<Io, 'stdout' | 'stderr'
   const [bold, dim, green] = [1, 2, 32].map((code) => (text: string) => style(code, text)) as [Style, Style, Style]
   let run: RunInfo | undefined
   return {
+    // The command itself says it on stderr.
+    refuse() {},
     begin(info) {
       run = info
     },

@@ -22,6 +22,8 @@ export interface RunSummary {
 
 /** Receives a run's results, in the order of the inputs. */
 export interface Report {
+  /** Nothing can be classified: instead of all that follows. */
+  refuse(error: string): void
   begin(run: RunInfo): void
   image(file: string, predictions: readonly Prediction[]): void
   failure(file: string, error: string): void
