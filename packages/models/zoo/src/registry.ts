@@ -3,11 +3,12 @@ import { ScanlineError } from '@scanline/tensor'
 import { efficientvim } from './families/efficientvim.js'
 import type { Family } from './families/family.js'
 import { mambaout } from './families/mambaout.js'
+import { mambavision } from './families/mambavision.js'
 import { globPattern, naturalOrder } from './glob.js'
 import type { ModelInfo } from './model-info.js'
 
 /** Every family. A further one is one more entry. */
-export const families: readonly Family[] = [mambaout, efficientvim]
+export const families: readonly Family[] = [mambaout, mambavision, efficientvim]
 
 const all = (): readonly ModelInfo[] => families.flatMap((family) => family.models)
 

@@ -81,6 +81,8 @@ describe('modelInfo', () => {
     })
     expect(evalConfig(info, 224).cropPct).toBe(0.95)
     expect(evalConfig(modelInfo('mambaout_base_plus_rw.sw_e150_r384_in12k_ft_in1k')).cropMode).toBe('squash')
+    const { inputSize, cropPct, cropMode } = evalConfig(modelInfo('mamba_vision_L2_512_21k'))
+    expect({ inputSize, cropPct, cropMode }).toEqual({ inputSize: [3, 512, 512], cropPct: 0.93, cropMode: 'squash' })
   })
   test.each([
     ['mambaout_fento', 'mambaout_femto'],
