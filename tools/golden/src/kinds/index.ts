@@ -1,5 +1,9 @@
 import type { Kind } from '../kind.js'
 import { checkpoints } from './checkpoints.js'
+import { efficientvimBlocks } from './efficientvim-blocks.js'
+import { efficientvimDense } from './efficientvim-dense.js'
+import { efficientvimGradients } from './efficientvim-gradients.js'
+import { efficientvimModel } from './efficientvim-model.js'
 import { evalTransforms } from './eval-transforms.js'
 import { geometry } from './geometry.js'
 import { imageFiles } from './image-files.js'
@@ -8,6 +12,10 @@ import { mambaoutBlocks } from './mambaout-blocks.js'
 import { mambaoutGradients } from './mambaout-gradients.js'
 import { mambaoutKeys } from './mambaout-keys.js'
 import { mambaoutModel } from './mambaout-model.js'
+import { mambavisionBlocks } from './mambavision-blocks.js'
+import { mambavisionDense } from './mambavision-dense.js'
+import { mambavisionGradients } from './mambavision-gradients.js'
+import { mambavisionModel } from './mambavision-model.js'
 import { modes } from './modes.js'
 import { normalization } from './normalization.js'
 import { ops } from './ops.js'
@@ -32,4 +40,12 @@ export const kinds: readonly Kind[] = [
   mambaoutGradients,
   mambaoutBlocks,
   mambaoutKeys,
+  mambavisionModel,
+  mambavisionGradients,
+  mambavisionDense,
+  mambavisionBlocks,
+  efficientvimModel,
+  efficientvimGradients,
+  efficientvimBlocks,
+  efficientvimDense,
 ]
