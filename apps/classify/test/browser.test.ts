@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, extname, join, normalize } from 'node:path'
@@ -20,15 +20,13 @@ const executablePath = [
 
 /** Where the page finds each package: its built entry, as the exports' `default` condition says, not the `node` one. */
 const folders: Readonly<Record<string, string>> = {
-  tensor: 'packages/core/tensor',
-  compile: 'packages/core/compile',
-  nn: 'packages/core/nn',
-  wasm: 'packages/backends/wasm',
+  ...Object.fromEntries(
+    ['core', 'backends', 'blocks', 'models'].flatMap((floor) =>
+      readdirSync(join(root, 'packages', floor)).map((name) => [name, `packages/${floor}/${name}`]),
+    ),
+  ),
   checkpoint: 'packages/io/checkpoint',
   hub: 'packages/io/hub',
-  'gated-cnn': 'packages/blocks/gated-cnn',
-  mambaout: 'packages/models/mambaout',
-  zoo: 'packages/models/zoo',
 }
 
 function builtEntry(folder: string): string {
