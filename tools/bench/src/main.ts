@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Case } from './cases.js'
 import { deviceNames } from './devices.js'
@@ -48,7 +48,9 @@ export async function main(args: readonly string[], output: Output): Promise<num
     .exitOverride()
     .configureOutput({ writeOut: output.out, writeErr: output.err })
     .action(async (flags: Flags) => {
-      const report = await run(plan(flags, args), output)
+      const planned = plan(flags, args)
+      if (flags.json) await mustBeWritable(flags.json)
+      const report = await run(planned, output)
       output.progress('')
       output.out(formatReport(report))
       if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 2)}\n`)
@@ -78,6 +80,15 @@ function plan(
     ? model.map((name) => batch.map((images) => ({ kind: 'model', model: name, size, batch: images })))
     : chosenKernels(kernels ?? true).map((shape) => [{ kind: 'kernel', shape }])
   return { groups, device, threads, peers: choosePeers(peer), runs, minMs: 2000, warmUpMs: 15_000, profile, command }
+}
+
+/** Before minutes of measuring that could not be kept. */
+async function mustBeWritable(file: string): Promise<void> {
+  try {
+    await (await open(file, 'a')).close()
+  } catch (error) {
+    throw new BenchError(`--json ${file}: cannot be written (${error instanceof Error ? error.message : error})`)
+  }
 }
 
 function chosenKernels(parts: readonly string[] | true) {

@@ -44,6 +44,7 @@ describe('the command', () => {
     [['--model', 'mambaout_femto', '--peer', 'abacus'], /no peer "abacus".*onnxruntime-web/],
     [['--model', 'mambaout_femto', '--threads', '1,0'], /'1,0' is invalid.*whole number/],
     [['--kernels', '--profile'], /--profile needs --model/],
+    [['--kernels', 'layerNorm 196', '--json', join(tmpdir(), 'no-such-folder', 'x.json')], /--json .*x\.json: cannot be written/],
     [[], /either --model NAMES or --kernels/],
   ])('refuses %j', async (args, message) => {
     const { status, err, out } = await command(...args)
