@@ -54,7 +54,7 @@ export const exp: VectorFunction = (k, f, x) => {
 }
 
 /**
- * 2ˣ, 1 ulp, in half the instructions of `exp`: results end at 2⁻¹²⁵ and 2¹²⁷, short of zero, denormals and infinity. For
+ * 2ˣ, 2 ulp, in half the instructions of `exp`: results end at 2⁻¹²⁵ and 2¹²⁷, short of zero, denormals and infinity. For
  * factors of a decay, where so little is nothing.
  */
 export const decayFactor: VectorFunction = (k, f, x) => {
