@@ -15,6 +15,7 @@ export { LayerNorm, type LayerNormOptions } from './layers/layer-norm.js'
 export { LayerScale, type LayerScaleOptions } from './layers/layer-scale.js'
 export { Linear, type LinearOptions } from './layers/linear.js'
 export { Mlp, type MlpOptions } from './layers/mlp.js'
+export { RmsNorm, type RmsNormOptions } from './layers/rms-norm.js'
 export { SqueezeExcite, type SqueezeExciteOptions } from './layers/squeeze-excite.js'
 export {
   type LoadOptions,
