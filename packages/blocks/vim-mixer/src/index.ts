@@ -1,0 +1,1 @@
+export { type ScanInputs, VimMixer, type VimMixerKind, type VimMixerOptions } from './vim-mixer.js'
