@@ -22,6 +22,11 @@ import { ops } from './ops.js'
 import { prng } from './prng.js'
 import { resize } from './resize.js'
 import { resizeCoefficients } from './resize-coefficients.js'
+import { vimBlocks } from './vim-blocks.js'
+import { vimGradients } from './vim-gradients.js'
+import { vimModel } from './vim-model.js'
+import { vimPosEmbed } from './vim-pos-embed.js'
+import { vimVariants } from './vim-variants.js'
 
 /** Every kind of reference file that is run; the first that matches takes a file. */
 export const kinds: readonly Kind[] = [
@@ -48,4 +53,9 @@ export const kinds: readonly Kind[] = [
   efficientvimGradients,
   efficientvimBlocks,
   efficientvimDense,
+  vimModel,
+  vimVariants,
+  vimGradients,
+  vimBlocks,
+  vimPosEmbed,
 ]
