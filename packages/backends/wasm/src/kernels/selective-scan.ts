@@ -2,7 +2,17 @@ import { type FunctionBuilder, f32x4, i32, type Local, v128 } from '../assembler
 import { defineKernel, type KernelBuilder, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { refuseTypes } from '../refuse.js'
-import { along, eachQuad, type ScanParams, ScanReader, type Sequence, type Spot, selectScan, separate, stepSize } from '../scan-steps.js'
+import {
+  along,
+  eachQuad,
+  type ScanParams,
+  ScanReader,
+  type Sequence,
+  type Spot,
+  selectScan,
+  separate,
+  stepSize,
+} from '../scan-steps.js'
 import { coordinates } from '../taps.js'
 import { decayFactor, sigmoid } from '../vector-math.js'
 
