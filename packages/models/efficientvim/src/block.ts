@@ -59,8 +59,9 @@ export class EfficientViMBlock extends Module {
       const share = sigmoid(this.alpha)
       const blend = (part: number, from: Tensor, to: Tensor): Tensor => {
         const s = reshape(slice(share, 0, part, part + 1), [dim])
-        if (this.dropPath) return add(from, this.dropPath.forward(mul(sub(to, from), s), random))
-        return add(mul(from, sub(1, s)), mul(to, s))
+        // x + s (f(x) - x): one epilogue of the kernel that computes f(x).
+        const step = mul(sub(to, from), s)
+        return add(from, this.dropPath ? this.dropPath.forward(step, random) : step)
       }
       let y = blend(0, x, this.dwconv1.forward(x))
       const tokens = reshape(y, [n, height * width, dim])
