@@ -57,7 +57,7 @@ export type ResolvedConfig = Required<Omit<MambaOutConfig, 'lsInit'>> & { readon
 export function resolveConfig(config: MambaOutConfig): ResolvedConfig {
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
   const resolved: ResolvedConfig = { ...defaults, lsInit: undefined, ...(given as unknown as MambaOutConfig) }
-  const { depths, dims, numClasses, inChans, downsample, head, globalPool } = resolved
+  const { depths, dims, numClasses, inChans, downsample, head, globalPool, dropPathRate, headDropout } = resolved
   const whole = (low: number) => (n: number) => Number.isInteger(n) && n >= low
   if (depths.length === 0 || depths.length !== dims.length || !depths.every(whole(0)) || !dims.every(whole(1)))
     throw new ArgumentError(
@@ -65,6 +65,9 @@ export function resolveConfig(config: MambaOutConfig): ResolvedConfig {
     )
   if (!whole(0)(numClasses) || !whole(1)(inChans))
     throw new ArgumentError(`numClasses must be a whole number from 0 and inChans from 1, got ${numClasses} and ${inChans}`)
+  // Here, as a layer would say it only when part of the weights are allocated.
+  for (const rate of [dropPathRate, headDropout])
+    if (!(rate >= 0 && rate <= 1)) throw new ArgumentError(`dropPathRate and headDropout must lie between 0 and 1, got ${rate}`)
   if (downsample !== 'conv' && downsample !== 'conv_nf')
     throw new ArgumentError(`downsample "${downsample}" is unknown; there are "conv", "conv_nf"`)
   if (head !== 'mlp' && head !== 'norm_mlp') throw new ArgumentError(`head "${head}" is unknown; there are "mlp", "norm_mlp"`)

@@ -74,7 +74,13 @@ export async function createModel(
   const featuresOnly = 'featuresOnly' in options && options.featuresOnly
   const settings: CreateModelOptions = featuresOnly ? { ...options, numClasses: 0 } : options
   const model = await withWeights(info, settings, (source) => build(info, settings, source))
-  return featuresOnly ? new FeatureExtractor(model, options.outIndices) : model
+  if (!featuresOnly) return model
+  try {
+    return new FeatureExtractor(model, options.outIndices)
+  } catch (error) {
+    model.dispose()
+    throw error
+  }
 }
 
 /** `use` with the entries to load, while their file is open. */

@@ -9,7 +9,7 @@ import { MambaOut, variants } from '@scanline/mambaout'
 import { StateDictError } from '@scanline/nn'
 import { Generator, ReferenceBackend, type Tensor, tensor } from '@scanline/tensor'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createModel, FeatureExtractor, type ModelProgress, UnknownModelError } from '../src/index.js'
+import { type CreateModelOptions, createModel, FeatureExtractor, type ModelProgress, UnknownModelError } from '../src/index.js'
 
 const device = new ReferenceBackend()
 const trained = new MambaOut(variants.test_mambaout, { device, generator: new Generator(1) }).eval()
@@ -186,4 +186,16 @@ test('from a generator: the same seed gives the same model; rates reach it', asy
   using b = await createModel('test_mambaout', { ...options, generator: new Generator(9) })
   expect(await a.forward(images()).data()).toEqual(await b.forward(images()).data())
   expect([a.config.dropPathRate, a.config.headDropout]).toEqual([0.2, 0.1])
+})
+
+test.each([
+  ['a stage that there is not', { featuresOnly: true, outIndices: [9] } as const, /stage 9 is not there/],
+  ['a rate above 1', { dropPathRate: 2 }, /between 0 and 1, got 2/],
+  ['a rate below 0', { dropRate: -1 }, /between 0 and 1, got -1/],
+])('%s is refused, and nothing stays in memory', async (_, options, message) => {
+  const own = new ReferenceBackend()
+  const settings: CreateModelOptions = { device: own, generator: new Generator(0), ...options }
+  const refused = createModel('test_mambaout', settings)
+  await expect(refused).rejects.toThrow(message)
+  expect(own.memory().buffers).toBe(0)
 })
