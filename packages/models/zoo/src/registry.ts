@@ -4,11 +4,12 @@ import { efficientvim } from './families/efficientvim.js'
 import type { Family } from './families/family.js'
 import { mambaout } from './families/mambaout.js'
 import { mambavision } from './families/mambavision.js'
+import { vim } from './families/vim.js'
 import { globPattern, naturalOrder } from './glob.js'
 import type { ModelInfo } from './model-info.js'
 
 /** Every family. A further one is one more entry. */
-export const families: readonly Family[] = [mambaout, mambavision, efficientvim]
+export const families: readonly Family[] = [mambaout, mambavision, vim, efficientvim]
 
 const all = (): readonly ModelInfo[] => families.flatMap((family) => family.models)
 
