@@ -1,0 +1,36 @@
+import { Field } from '@scanline/golden'
+import { describe, expect, it } from 'vitest'
+import { namedConfig } from '../src/efficientvim/model.js'
+import { changed, golden, type Json } from './helpers.js'
+
+describe('a small model', () => {
+  const file = 'efficientvim/distilled.json'
+  it.each(['reference', 'wasm'])('holds on %s, in evaluation and in training', async (device) => {
+    const { status, out } = await golden(
+      '--device',
+      device,
+      changed(file, () => {}),
+    )
+    expect(out).toMatch(/train_logits_dist/)
+    expect(out).toMatch(/1 file: 1 holds/)
+    expect(status).toBe(0)
+  })
+  it.each<[string, (json: Json) => void, RegExp]>([
+    ['another salt', (json) => (json.salt = 'g2'), /BROKEN/],
+    ['an argument that there is not', (json) => (json.args.drop_rate = 0.1), /args\.drop_rate: no such argument/],
+    ['a model that there is not', (json) => (json.model = 'EfficientViM_M9'), /there is no model "EfficientViM_M9"/],
+    ['states that are not those of the file', (json) => (json.args.state_dim = [9, 5, 4]), /state.*BROKEN|BROKEN/],
+    ['a rule for filling that is not known', (json) => (json.extra_fill_rules[0].value = 'v * v'), /not supported yet/],
+  ])('%s is noticed', async (_, change, message) => {
+    const { status, out, err } = await golden('--device', 'reference', changed(file, change))
+    expect(out + err).toMatch(message)
+    expect(status).not.toBe(0)
+  })
+})
+
+it.each([
+  ['EfficientViM_M4', [224, 320, 512]],
+  ['efficientvim_m1_dist.in1k', [128, 192, 320]],
+])('%s is a published variant', (name, embedDim) => {
+  expect(namedConfig(new Field(name)).embedDim).toEqual(embedDim)
+})
