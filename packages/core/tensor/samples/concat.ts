@@ -1,4 +1,4 @@
-import { concat } from '@scanline/tensor'
+import { concat, split } from '@scanline/tensor'
 import { channelCounts, of, type Sample } from './sample.js'
 
 export const concatSamples: readonly Sample[] = [
@@ -29,6 +29,12 @@ export const concatSamples: readonly Sample[] = [
     name: 'views: transposed, permuted, offset',
     inputs: [of([4, 8], { view: 'transposed' }), of([3, 8], { view: 'permuted' }), of([5, 8], { view: 'offset' })],
     run: (...parts) => concat(parts, 0),
+  },
+  {
+    op: 'concat',
+    name: 'more parts than a device binds',
+    inputs: [of([3, 70])],
+    run: (x) => concat(split(x, new Array<number>(70).fill(1)).reverse()),
   },
   { op: 'concat', name: 'one tensor twice', inputs: [of([3, 5])], run: (x) => concat([x, x]) },
   {

@@ -1,6 +1,7 @@
 import { apply1 } from '../dispatch.js'
 import { ArgumentError, DTypeError, ShapeError } from '../errors.js'
 import type { Op } from '../op.js'
+import { scope } from '../scope.js'
 import { formatShape, resolveAxis, sizeOf } from '../shape.js'
 import type { Tensor } from '../tensor.js'
 import { slice } from './view.js'
@@ -40,9 +41,23 @@ export const concatOp: Op<{ readonly axis: number }> = {
   flops: () => 0,
 }
 
+/** Devices bind a limited number of buffers at a time. */
+const mostInputs = 32
+
 /** The tensors one after the other along an axis. Throws `ShapeError` unless the other axes are equal. */
 export function concat(tensors: readonly Tensor[], axis = -1): Tensor {
   if (tensors.length === 0) throw new ArgumentError('concat needs at least one tensor')
   const at = resolveAxis(axis, tensors[0].rank)
+  if (tensors.length > mostInputs) {
+    const groups = Array.from({ length: Math.ceil(tensors.length / mostInputs) }, (_, i) =>
+      tensors.slice(i * mostInputs, (i + 1) * mostInputs),
+    )
+    return scope(() =>
+      concat(
+        groups.map((group) => concat(group, at)),
+        at,
+      ),
+    )
+  }
   return tensors.length === 1 ? tensors[0].alias() : apply1(concatOp, tensors, { axis: at })
 }
