@@ -1,4 +1,12 @@
 export type { VimConfig } from './config.js'
+export {
+  type DenseConfig,
+  type LastLayer,
+  type SegmentationConfig,
+  VimDetectionBackbone,
+  VimFeaturePyramid,
+  VimSegmentationBackbone,
+} from './dense.js'
 export { toVim } from './key-layout.js'
 export { type Streams, VimLayer, type VimLayerOptions } from './layer.js'
 export { PatchEmbed, type PatchEmbedOptions } from './patch-embed.js'

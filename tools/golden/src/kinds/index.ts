@@ -23,6 +23,7 @@ import { prng } from './prng.js'
 import { resize } from './resize.js'
 import { resizeCoefficients } from './resize-coefficients.js'
 import { vimBlocks } from './vim-blocks.js'
+import { vimDense } from './vim-dense.js'
 import { vimGradients } from './vim-gradients.js'
 import { vimModel } from './vim-model.js'
 import { vimPosEmbed } from './vim-pos-embed.js'
@@ -58,4 +59,5 @@ export const kinds: readonly Kind[] = [
   vimGradients,
   vimBlocks,
   vimPosEmbed,
+  vimDense,
 ]
