@@ -8,11 +8,14 @@ import { fileURLToPath } from 'node:url'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
+// Ctrl-C reaches the running command too; this process waits for its end, so that the shell does not come back before.
+process.on('SIGINT', () => {})
+
 const quiet = { ...process.env, npm_config_update_notifier: 'false', TURBO_TELEMETRY_DISABLED: '1' }
 
-function run(command, args, { env = quiet, output = 'inherit' } = {}) {
+function run(command, args, { env = quiet, output = 'inherit', cwd = root } = {}) {
   const result = spawnSync(command, args, {
-    cwd: root,
+    cwd,
     stdio: ['inherit', output, 'inherit'],
     env,
     shell: process.platform === 'win32',
@@ -22,22 +25,23 @@ function run(command, args, { env = quiet, output = 'inherit' } = {}) {
 }
 
 const pnpm = (args, options) => run('npm', ['exec', '--yes', `--package=${packageManager}`, '--', 'pnpm', ...args], options)
-const node = (args) => run(process.execPath, args)
+// Where npm was called: paths that a user gives are relative to it.
+const node = (script, args = []) => run(process.execPath, [join(root, script), ...args], { cwd: process.env.INIT_CWD ?? root })
 
 function install() {
   const stamp = join(root, 'node_modules', '.scanline-install')
   const lockfile = join(root, 'pnpm-lock.yaml')
   if (existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lockfile).mtimeMs) return
-  pnpm(['install', '--frozen-lockfile', '--prefer-offline'])
+  pnpm(['install', '--frozen-lockfile', '--prefer-offline'], { output: 2 })
   writeFileSync(stamp, '')
 }
 
-// stdout belongs to the task (`--json` must stay parseable), so the build speaks on stderr.
+// stdout belongs to the task (`--json` must stay parseable), so install and build speak on stderr.
 const build = () => pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-order=grouped'], { output: 2 })
 
 function check() {
   pnpm(['exec', 'biome', 'check', '--error-on-warnings', '.'])
-  node(['scripts/check-floors.mjs'])
+  node('scripts/check-floors.mjs')
   pnpm(['exec', 'tsc', '-p', 'tsconfig.json'])
 }
 
@@ -50,10 +54,10 @@ const tasks = {
     pnpm(['exec', 'vitest', 'run', ...args])
     if (args.length === 0) pnpm(['exec', 'node', 'scripts/check-packages.mjs'])
   },
-  demo: (args) => node(['scripts/demo.mjs', ...args]),
-  classify: (args) => node(['apps/classify/dist/cli.js', ...args]),
-  golden: (args) => node(['tools/golden/dist/cli.js', ...args]),
-  bench: (args) => node(['tools/bench/dist/cli.js', ...args]),
+  demo: (args) => node('scripts/demo.mjs', args),
+  classify: (args) => node('apps/classify/dist/cli.js', args),
+  golden: (args) => node('tools/golden/dist/cli.js', args),
+  bench: (args) => node('tools/bench/dist/cli.js', args),
   release: (args) => pnpm(['exec', 'changeset', ...args]),
 }
 
