@@ -14,14 +14,18 @@ process.on('SIGINT', () => {})
 const quiet = { ...process.env, npm_config_update_notifier: 'false', TURBO_TELEMETRY_DISABLED: '1' }
 
 function run(command, args, { env = quiet, output = 'inherit', cwd = root } = {}) {
+  const quietly = output === 'on failure'
   const result = spawnSync(command, args, {
     cwd,
-    stdio: ['inherit', output, 'inherit'],
+    stdio: quietly ? ['inherit', 'pipe', 'pipe'] : ['inherit', output, 'inherit'],
     env,
     shell: process.platform === 'win32',
+    maxBuffer: 2 ** 28,
   })
   if (result.error) throw result.error
-  if (result.status !== 0) process.exit(result.status ?? 1)
+  if (result.status === 0) return
+  if (quietly) process.stderr.write(`${result.stdout}${result.stderr}`)
+  process.exit(result.status ?? 1)
 }
 
 const pnpm = (args, options) => run('npm', ['exec', '--yes', `--package=${packageManager}`, '--', 'pnpm', ...args], options)
@@ -36,8 +40,9 @@ function install() {
   writeFileSync(stamp, '')
 }
 
-// stdout belongs to the task (`--json` must stay parseable), so install and build speak on stderr.
-const build = () => pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-order=grouped'], { output: 2 })
+// stdout belongs to the task (`--json` must stay parseable): the installation speaks on stderr, the build only if it fails.
+const build = () =>
+  pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-order=grouped'], { output: 'on failure' })
 
 function check() {
   pnpm(['exec', 'biome', 'check', '--error-on-warnings', '.'])
