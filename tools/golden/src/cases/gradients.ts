@@ -102,14 +102,11 @@ function compareStep(context: Context, run: Run, file: Field, outputs: Outputs):
   }
 
   let squares = 0
-  const rows = gradRows(file)
-  const typical = median(rows.flatMap(({ float32Error }) => (float32Error ? [boundOf(device, float32Error)] : [])))
-  for (const row of rows) {
+  for (const row of gradRows(file)) {
     const found = outputs.get(`grads.${row.name}`)
     if (!found) continue
     squares += normOf(found.values) ** 2
-    // One float32 run may meet a tensor of few values by luck: no parameter is held to less than the typical one.
-    const bound = row.float32Error ? Math.max(boundOf(device, row.float32Error), typical) : bounds.gradients
+    const bound = row.float32Error ? boundOf(device, row.float32Error) : bounds.gradients
     context.check({ name: `grads.${row.name}`, run, error: rowError(row, found), bound })
   }
   for (const row of file.has('buffers_after') ? readRows(file.at('buffers_after'), undefined) : []) {
@@ -195,8 +192,6 @@ function tableRows(rows: Field, names: Field | undefined): GradRow[] {
 
 const zeroNames = (file: Field): string[] =>
   ['zero_grads', 'grads_analytically_zero'].flatMap((key) => file.maybe(key)?.strings() ?? [])
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 
 function normOf(values: Values): number {
   let sum = 0
