@@ -28,7 +28,7 @@ export async function compile<T extends Tree>(
   inputs: readonly ValueSpec[],
   { device, optimize = true }: CompileOptions,
 ): Promise<Program<T>> {
-  const { graph, result } = trace(f, inputs, device)
+  const { graph, result, captured } = trace(f, inputs, device)
   const optimized = optimize ? runPasses(graph) : graph
   const lowered = lower(optimized)
   try {
@@ -45,6 +45,7 @@ export async function compile<T extends Tree>(
       spec,
       recording: await device.record(spec),
       result,
+      captured: captured.map((id) => ({ id })),
     })
   } catch (error) {
     lowered.release()

@@ -1,4 +1,5 @@
 import {
+  ArgumentError,
   type Backend,
   contiguous,
   DeviceError,
@@ -7,6 +8,7 @@ import {
   empty,
   formatExpr,
   formatShape,
+  isDifferentiated,
   type ProgramSpec,
   type Recording,
   ShapeError,
@@ -28,6 +30,8 @@ export interface ProgramParts<T extends Tree> {
   readonly recording: Recording
   /** What the function returned, with traced tensors where outputs go. */
   readonly result: T
+  /** The tensors that the function captured; they may be gone by now. */
+  readonly captured: readonly { readonly id: number }[]
 }
 
 /**
@@ -50,11 +54,16 @@ export class Program<T extends Tree = Tree> {
 
   /**
    * Enqueues one run. The results are new tensors, which the caller frees; nothing else is allocated.
-   * Throws `ShapeError` for other shapes or types, `DeviceError`, `DisposedError`, `OutOfMemoryError`, `DeviceLostError`.
+   * Throws `ShapeError` for other shapes or types, `ArgumentError` within `valueAndGrad` of what goes in or was captured,
+   * `DeviceError`, `DisposedError`, `OutOfMemoryError`, `DeviceLostError`.
    */
   run(...tensors: Tensor[]): T {
     if (this.#disposed) throw new DisposedError('this program was disposed; compile the function again')
     this.#check(tensors)
+    if (isDifferentiated([...tensors, ...this.#parts.captured]))
+      throw new ArgumentError(
+        'a program cannot be differentiated from outside, as its steps are on no tape; call the function itself within valueAndGrad, or compile a function that calls valueAndGrad',
+      )
     return scope(() => {
       const dense = tensors.map((t) => contiguous(t))
       const outputs = this.outputs.map((spec) => empty(spec.shape, { device: this.device, dtype: spec.dtype }))

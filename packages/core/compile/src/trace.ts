@@ -32,6 +32,9 @@ class GraphTracer implements Tracer {
   tensor(value: number): Tensor {
     return new Tensor({ tracer: this, value }, this.graph.specs[value])
   }
+  get captured(): number[] {
+    return [...this.#constants.keys()]
+  }
   /** The number of a tensor in this graph; a real tensor becomes a constant. */
   valueOf(tensor: Tensor): number {
     if (tensor.traced) {
@@ -67,6 +70,8 @@ export interface Trace<T> {
   readonly graph: Graph
   /** What the function returned: its form, with traced tensors in it. */
   readonly result: T
+  /** `id`s of the tensors that it captured. */
+  readonly captured: readonly number[]
 }
 
 /**
@@ -89,7 +94,7 @@ export function trace<T extends Tree>(f: (...inputs: Tensor[]) => T, inputs: rea
         throw new ArgumentError('compile() needs a synchronous function: await what it needs outside, and capture the result')
       return leaves(result).map((t) => tracer.valueOf(t))
     })
-    return { graph: { ...tracer.graph, outputs }, result: result as T }
+    return { graph: { ...tracer.graph, outputs }, result: result as T, captured: tracer.captured }
   } catch (error) {
     for (const tensor of tracer.graph.constants.values()) tensor.dispose()
     throw error

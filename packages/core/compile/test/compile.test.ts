@@ -129,6 +129,19 @@ describe('programs', () => {
     })
   })
 
+  test('refuse to be differentiated from outside, where the gradient would be zero', async () => {
+    const [w, x, other] = [seeded([3, 2], 1), seeded([5, 3], 2), seeded([1], 3)]
+    const program = await compile((y) => s.mean(s.matmul(y, w)), [x], { device })
+    expect(() => s.valueAndGrad(() => program.run(x), [x])).toThrow(s.ArgumentError)
+    expect(() => s.valueAndGrad(() => program.run(x), [w])).toThrow(/compile a function that calls valueAndGrad/)
+    expect(() => s.valueAndGrad(() => s.mean(program.run(s.mul(x, other))), [other])).toThrow(s.ArgumentError)
+    // A teacher, say: nothing that goes in is differentiated.
+    const { grads } = s.valueAndGrad(() => s.mean(s.mul(program.run(x), other)), [other])
+    expect(await grads[0].item()).toBeCloseTo(await program.run(x).item(), 12)
+    const within = await compile((y) => s.valueAndGrad(() => s.mean(s.square(y)), [y]).grads[0], [x], { device })
+    expect(await within.run(x).data()).not.toEqual(new Float64Array(15))
+  })
+
   test('refuse other shapes, a disposed program and foreign tensors, saying what to do', async () => {
     const program = await compile((x) => s.mul(x, 2), [spec(2)], { device })
     expect(() => program.run(seeded([3], 1))).toThrow(/compiled for \(f64\[2\]\) and got \(f64\[3\]\)/)

@@ -18,8 +18,8 @@ export class Tape {
   constructor(sources: readonly Tensor[]) {
     this.#watched = new Set(sources.map((t) => t.id))
   }
-  watches(tensor: Tensor): boolean {
-    return this.#watched.has(tensor.id)
+  watches({ id }: { readonly id: number }): boolean {
+    return this.#watched.has(id)
   }
   record(op: Op, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly Tensor[]): void {
     for (const output of outputs) this.#watched.add(output.id)
@@ -46,6 +46,13 @@ export function listening<T>(tape: Tape, body: () => T): T {
 /** The tapes that watch at least one of the tensors. */
 export const activeTapes = (inputs: readonly Tensor[]): Tape[] =>
   tapes.length === 0 ? tapes : tapes.filter((tape) => inputs.some((t) => tape.watches(t)))
+
+/**
+ * Whether a gradient is being recorded for one of these tensors, or through it. What computes without ops has to refuse
+ * then: nothing of it is on the tape, and the gradient would be zero.
+ */
+export const isDifferentiated = (tensors: readonly { readonly id: number }[]): boolean =>
+  tapes.some((tape) => tensors.some((t) => tape.watches(t)))
 
 /** Runs `body` with no tape listening: the steps within an op that is recorded as a whole. */
 export function unheard<T>(body: () => T): T {
