@@ -1,0 +1,71 @@
+import { BatchNorm1d, BatchNorm2d, LayerNorm, type Module } from '@scanline/nn'
+import { sizeOf } from '@scanline/tensor'
+import type { ForwardRecord } from './record.js'
+import { isActivation, type Kind, scanStates, workOf } from './work.js'
+
+type ModuleClass = abstract new (...args: never[]) => Module
+
+/** How the authors of a family counted, as data: a selection over the ops and modules of a forward pass. */
+export interface PublishedRule {
+  /** Which counter it is, in words. */
+  readonly about: string
+  /** Multiply-adds of these count; those of other kinds do not. */
+  readonly kinds: readonly Kind[]
+  /** Multiply-adds that each element of a layer's input counts besides. */
+  readonly layers: readonly { readonly layer: ModuleClass; readonly perElement: number }[]
+  /** Multiply-adds that each element of a ReLU or GELU counts besides. */
+  readonly perActivation?: number
+  /** Multiply-adds for each state of a scan, where scans count. */
+  readonly perScanState?: number
+}
+
+/** timm's tables come from fvcore's counter: five for each element of a layer norm, nothing for the rest. */
+export const mambaoutRule: PublishedRule = {
+  about: 'convolutions, linear layers, 5 per element of a layer norm',
+  kinds: ['conv2d', 'linear'],
+  layers: [{ layer: LayerNorm, perElement: 5 }],
+}
+
+/** ptflops counts modules by hooks: what is called as a function (attention, scan, the mixers' convolutions) escapes it. */
+export const mambavisionRule: PublishedRule = {
+  about: 'convolutions and linear layers that are modules, 2 per element of a norm, 1 per element of an activation',
+  kinds: ['conv2d', 'linear'],
+  layers: [
+    { layer: BatchNorm2d, perElement: 2 },
+    { layer: LayerNorm, perElement: 2 },
+  ],
+  perActivation: 1,
+}
+
+/** Nothing is published; the usual count of papers on scans. */
+export const vimRule: PublishedRule = {
+  about: 'convolutions, linear layers, 3 per state of a scan',
+  kinds: ['conv2d', 'conv1d', 'linear'],
+  layers: [],
+  perScanState: 3,
+}
+
+/** fvcore's counter, which knows products and batch norms in evaluation mode. */
+export const efficientvimRule: PublishedRule = {
+  about: 'convolutions, linear layers, products, 2 per element of a batch norm',
+  kinds: ['conv2d', 'conv1d', 'linear', 'matmul'],
+  layers: [
+    { layer: BatchNorm2d, perElement: 2 },
+    { layer: BatchNorm1d, perElement: 2 },
+  ],
+}
+
+/** Multiply-adds of a forward pass as the authors of a family count them. */
+export function publishedMacs({ calls, visits }: ForwardRecord, rule: PublishedRule): number {
+  const { kinds, layers, perActivation = 0, perScanState = 0 } = rule
+  let macs = 0
+  for (const call of calls) {
+    const { kind, macs: own } = workOf(call)
+    if (kinds.includes(kind)) macs += own
+    if (kind === 'scan') macs += perScanState * scanStates(call)
+    if (isActivation(call)) macs += perActivation * sizeOf(call.outputs[0].shape)
+  }
+  for (const { module, input } of visits)
+    for (const { layer, perElement } of layers) if (module instanceof layer) macs += perElement * sizeOf(input.shape)
+  return macs
+}
