@@ -17,9 +17,9 @@ import {
   type Tensor,
   type Tree,
   type ValueSpec,
+  withLeaves,
 } from '@scanline/tensor'
 import type { Lowered } from './lower.js'
-import { withLeaves } from './tree.js'
 
 export interface ProgramParts<T extends Tree> {
   readonly backend: Backend

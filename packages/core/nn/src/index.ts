@@ -31,5 +31,6 @@ export {
 export { Module, type ModuleOptions } from './module.js'
 export { parameter } from './parameter.js'
 export { parameterKey } from './parameter-key.js'
+export { recomputing } from './recomputing.js'
 export { stageIndices } from './stage-indices.js'
 export { type ShapeMismatch, StateDictError, type StateDictProblems } from './state-dict-error.js'

@@ -23,7 +23,8 @@ export function valueAndGrad(f: () => Tensor, wrt: readonly Tensor[]): { value: 
     const value = listening(tape, f)
     if (value.size !== 1)
       throw new ShapeError(`the function differentiated must give one number, it gave ${value}; take sum() or mean() of it`)
-    const grads = scope(() => backward(tape, value, wrt))
+    // An alias: two tensors of `wrt` may share one gradient, and each is the caller's to free.
+    const grads = scope(() => backward(tape, [value], [fullLike(value, 1)], wrt).map((g, i) => g?.alias() ?? fullLike(wrt[i], 0)))
     return { value, grads }
   } finally {
     tape.dispose()
@@ -44,22 +45,30 @@ export function grad(f: (...inputs: Tensor[]) => Tensor): (...inputs: Tensor[]) 
   }
 }
 
-function backward(tape: Tape, value: Tensor, wrt: readonly Tensor[]): Tensor[] {
-  const gradients = new Map<number, Tensor>([[value.id, fullLike(value, 1)]])
+/**
+ * Gradients of the tensors `wrt`, given those of some outputs that a tape leads to; undefined where nothing flows.
+ */
+export function backward(
+  tape: Tape,
+  outputs: readonly Tensor[],
+  given: readonly (Tensor | undefined)[],
+  wrt: readonly Tensor[],
+): (Tensor | undefined)[] {
+  const gradients = new Map<number, Tensor>()
+  const flow = (to: Tensor, part: Tensor | undefined): void => {
+    if (part === undefined || !tape.watches(to)) return
+    const before = gradients.get(to.id)
+    gradients.set(to.id, before ? add(before, part) : part)
+  }
+  for (const [i, output] of outputs.entries()) flow(output, given[i])
   for (const { op, inputs, outputs, attrs } of [...tape.entries].reverse()) {
-    const given = outputs.map((t) => gradients.get(t.id))
-    if (given.every((g) => g === undefined)) continue
+    const above = outputs.map((t) => gradients.get(t.id))
+    if (above.every((g) => g === undefined)) continue
     if (!op.vjp)
       throw new ArgumentError(
         `${op.name} has no gradient; keep it out of the function, or give it only tensors that are not differentiated`,
       )
-    const parts = op.vjp(given, { inputs, outputs, attrs })
-    parts.forEach((part, i) => {
-      if (part === undefined || !tape.watches(inputs[i])) return
-      const before = gradients.get(inputs[i].id)
-      gradients.set(inputs[i].id, before ? add(before, part) : part)
-    })
+    for (const [i, part] of op.vjp(above, { inputs, outputs, attrs }).entries()) flow(inputs[i], part)
   }
-  // An alias: two tensors of `wrt` may share one gradient, and each is the caller's to free.
-  return wrt.map((t) => gradients.get(t.id)?.alias() ?? fullLike(t, 0))
+  return wrt.map((t) => gradients.get(t.id))
 }

@@ -60,5 +60,18 @@ export function leaves(tree: Tree): Tensor[] {
   return found
 }
 
+/** The same tree with its tensors, in the order of `leaves`, replaced. */
+export function withLeaves<T extends Tree>(tree: T, replacements: readonly Tensor[]): T {
+  let next = 0
+  const visit = (node: unknown): unknown => {
+    if (node === null || typeof node !== 'object') return node
+    if (isTensor(node)) return replacements[next++]
+    if (Array.isArray(node)) return node.map(visit)
+    if (Object.getPrototypeOf(node) !== Object.prototype) return node
+    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, visit(value)]))
+  }
+  return visit(tree) as T
+}
+
 // Structural: this file is below tensor.ts.
 const isTensor = (node: object): node is Tensor => 'strides' in node && 'dtype' in node && 'alias' in node

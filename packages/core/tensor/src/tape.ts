@@ -10,8 +10,14 @@ interface Entry {
   readonly attrs: Attrs
 }
 
+/** What hears of the ops that are applied to tensors it watches. */
+export interface Listener {
+  watches(tensor: { readonly id: number }): boolean
+  record(op: Op, inputs: readonly Tensor[], attrs: Attrs, outputs: readonly Tensor[]): void
+}
+
 /** The ops that lead from some tensors to others, in order, with handles that keep their values alive. */
-export class Tape {
+export class Tape implements Listener {
   readonly entries: Entry[] = []
   readonly #watched: Set<number>
 
@@ -31,20 +37,27 @@ export class Tape {
   }
 }
 
-let tapes: Tape[] = []
+let tapes: Listener[] = []
 
 /** Runs `body` with `tape` listening. */
-export function listening<T>(tape: Tape, body: () => T): T {
-  tapes.push(tape)
+export const listening = <T>(tape: Listener, body: () => T): T => heardBy([...tapes, tape], body)
+
+/** Everything that listens now. */
+export const listeners = (): readonly Listener[] => tapes
+
+/** Runs `body` with only these listening. */
+export function heardBy<T>(list: readonly Listener[], body: () => T): T {
+  const before = tapes
+  tapes = [...list]
   try {
     return body()
   } finally {
-    tapes.pop()
+    tapes = before
   }
 }
 
 /** The tapes that watch at least one of the tensors. */
-export const activeTapes = (inputs: readonly Tensor[]): Tape[] =>
+export const activeTapes = (inputs: readonly Tensor[]): readonly Listener[] =>
   tapes.length === 0 ? tapes : tapes.filter((tape) => inputs.some((t) => tape.watches(t)))
 
 /**
@@ -55,12 +68,4 @@ export const isDifferentiated = (tensors: readonly { readonly id: number }[]): b
   tapes.some((tape) => tensors.some((t) => tape.watches(t)))
 
 /** Runs `body` with no tape listening: the steps within an op that is recorded as a whole. */
-export function unheard<T>(body: () => T): T {
-  const listeners = tapes
-  tapes = []
-  try {
-    return body()
-  } finally {
-    tapes = listeners
-  }
-}
+export const unheard = <T>(body: () => T): T => heardBy([], body)

@@ -45,4 +45,18 @@ export class RandomStreams {
   uniform(shape: Shape): Tensor {
     return uniform(this.key, shape, this.#next++)
   }
+  /** Streams handed out so far. */
+  get position(): number {
+    return this.#next
+  }
+  /** Runs `body` with the streams from `position` on once more: for a forward pass that is computed again. */
+  replay<T>(position: number, body: () => T): T {
+    const before = this.#next
+    this.#next = position
+    try {
+      return body()
+    } finally {
+      this.#next = before
+    }
+  }
 }
