@@ -1,8 +1,14 @@
-import { type FunctionBuilder, f32x4, i32, type Local, type Operand, type Value, v128 } from './assembler/index.js'
+import { type FunctionBuilder, f32x4, i32, type Local, minU, type Operand, type Value, v128 } from './assembler/index.js'
 import type { KernelBuilder } from './kernel.js'
 
 /** Columns of a packed panel: two vectors. */
 export const panelColumns = 8
+
+/**
+ * Steps of a sum before it is added to a total, at least: the rounding errors of one running sum grow with its length, and
+ * batch norms over few values magnify them (EfficientViM in training mode). The totals wait on the stack.
+ */
+const stretch = 32
 
 /** Registers for sums: 8 vectors leave room for operands in 16 registers; larger tiles spill in Node 20. */
 export interface TileShape {
@@ -69,23 +75,41 @@ export function emitStrip(k: KernelBuilder, f: FunctionBuilder, strip: Strip): v
 function emitTile(k: KernelBuilder, f: FunctionBuilder, strip: Strip, rows: number, row: Local<'i32'>): void {
   const { tile, depth, rowBytes } = strip
   const panelBytes = 4 * panelColumns * depth
-  const sums = Array.from({ length: rows }, () => Array.from({ length: 2 * tile.panels }, () => f.let(f32x4.const(0))))
+  const zero = f32x4.const(0)
+  const tileOf = () => Array.from({ length: rows }, () => Array.from({ length: 2 * tile.panels }, () => f.let<'v128'>(zero)))
+  const sums = tileOf()
+  const stretches = Math.max(1, Math.floor(depth / stretch))
+  const totals = stretches > 1 ? tileOf() : undefined
   if (depth > 0) {
     const a = f.let(strip.a(row))
     const b = f.let<'i32'>(strip.b)
     const end = f.let(i32.add(b, panelBytes))
     const right = f.local('v128')
     const left = sums.map(() => f.local('v128'))
-    f.loop((again) => {
-      for (let r = 0; r < rows; r++) f.set(left[r], v128.load32_splat(a, r * rowBytes))
-      for (let v = 0; v < 2 * tile.panels; v++) {
-        f.set(right, v128.load(b, (v >> 1) * panelBytes + 16 * (v & 1)))
-        for (let r = 0; r < rows; r++) f.set(sums[r][v], k.madd(left[r], right, sums[r][v]))
-      }
-      f.set(a, i32.add(a, 4))
-      f.set(b, i32.add(b, 4 * panelColumns))
-      f.branchIf(again, i32.lt_u(b, end))
-    })
+    const run = (stop: Value<'i32'>) =>
+      f.loop((again) => {
+        for (let r = 0; r < rows; r++) f.set(left[r], v128.load32_splat(a, r * rowBytes))
+        for (let v = 0; v < 2 * tile.panels; v++) {
+          f.set(right, v128.load(b, (v >> 1) * panelBytes + 16 * (v & 1)))
+          for (let r = 0; r < rows; r++) f.set(sums[r][v], k.madd(left[r], right, sums[r][v]))
+        }
+        f.set(a, i32.add(a, 4))
+        f.set(b, i32.add(b, 4 * panelColumns))
+        f.branchIf(again, i32.lt_u(b, stop))
+      })
+    if (!totals) run(end)
+    else
+      f.loop((again) => {
+        const next = f.let(i32.add(b, 4 * panelColumns * Math.ceil(depth / stretches)))
+        run(f.let(minU(next, end)))
+        totals.forEach((vectors, r) => {
+          vectors.forEach((total, v) => {
+            f.set(total, f32x4.add(total, sums[r][v]))
+            f.set(sums[r][v], zero)
+          })
+        })
+        f.branchIf(again, i32.lt_u(b, end))
+      })
   }
-  strip.store(row, sums)
+  strip.store(row, totals ?? sums)
 }
