@@ -1,11 +1,13 @@
 import { attentionSamples } from './attention.js'
 import { castSamples } from './cast.js'
 import { concatSamples } from './concat.js'
+import { convTranspose2dSamples } from './conv-transpose2d.js'
 import { conv2dSamples } from './conv2d.js'
 import { copySamples } from './copy.js'
 import { depthwiseConv2dSamples } from './depthwise-conv2d.js'
 import { flipSamples } from './flip.js'
 import { gatherSamples } from './gather.js'
+import { interpolateSamples } from './interpolate.js'
 import { layerNormSamples } from './layer-norm.js'
 import { matmulSamples } from './matmul.js'
 import { networkSamples } from './network.js'
@@ -40,10 +42,12 @@ export const samples: readonly Sample[] = [
   ...castSamples,
   ...concatSamples,
   ...conv2dSamples,
+  ...convTranspose2dSamples,
   ...copySamples,
   ...depthwiseConv2dSamples,
   ...flipSamples,
   ...gatherSamples,
+  ...interpolateSamples,
   ...layerNormSamples,
   ...matmulSamples,
   ...padSamples,

@@ -13,6 +13,10 @@ export interface DenseConfig extends Omit<VimConfig, 'numClasses' | 'classToken'
   readonly lastLayer?: LastLayer
 }
 
+/** Twice as many rows and columns, each input in a 2 × 2 block of its own. */
+const doubling = (inChannels: number, outChannels: number, options: ModuleOptions): ConvTranspose2d =>
+  new ConvTranspose2d(inChannels, outChannels, 2, { stride: 2, ...options })
+
 /** Vim without class token and classifier. */
 abstract class VimDense extends VimTrunk {
   readonly lastLayer: LastLayer
@@ -51,7 +55,7 @@ export class VimSegmentationBackbone extends VimDense {
   ) {
     super(config, true, options)
     const { embedDim: dim, patchSize } = this.config
-    const up = () => new ConvTranspose2d(dim, dim, 2, options)
+    const up = () => doubling(dim, dim, options)
     this.fpn1 = patchSize === 8 ? [up()] : [up(), new BatchNorm2d(dim, options), new Identity(), up()]
     this.fpn2 = patchSize === 8 ? undefined : [up()]
     this.outIndices = stageIndices(outIndices, this.layers.length)
@@ -118,13 +122,13 @@ export class VimFeaturePyramid extends Module {
     const smooth = (from: number) =>
       [new NormedConv(from, outChannels, 1, options), new NormedConv(outChannels, outChannels, 3, options)] as const
     this.simfp_2 = [
-      new ConvTranspose2d(dim, half, 2, options),
+      doubling(dim, half, options),
       new LayerNorm(half, { eps: 1e-6, ...options }),
       new Identity(),
-      new ConvTranspose2d(half, half / 2, 2, options),
+      doubling(half, half / 2, options),
       ...smooth(half / 2),
     ]
-    this.simfp_3 = [new ConvTranspose2d(dim, half, 2, options), ...smooth(half)]
+    this.simfp_3 = [doubling(dim, half, options), ...smooth(half)]
     this.simfp_4 = smooth(dim)
     this.simfp_5 = [new Identity(), ...smooth(dim)]
     this.net = new VimDetectionBackbone(config, options)
