@@ -1,6 +1,7 @@
 import { type Backend, bytesPerElement, scope, sizeOf, type Tensor, type Tree, type ValueSpec } from '@scanline/tensor'
 import type { Graph } from './graph.js'
 import { lower } from './lower.js'
+import { checkOverwrites, type Overwrites } from './overwrite.js'
 import { passes } from './passes/index.js'
 import { plan } from './plan.js'
 import { Program } from './program.js'
@@ -10,13 +11,21 @@ export interface CompileOptions {
   readonly device: Backend
   /** False skips folding and fusion: every op stays a step of its own. For finding out whether a pass is to blame. */
   readonly optimize?: boolean
+  /**
+   * Pairs of an output and the input whose memory it takes, counted from 0 in the order of `leaves`: `run` then gives
+   * those results as tensors over the same memory as the inputs handed in, which hold the new values from then on. For
+   * state that is replaced on every run, such as parameters in a training step. Where the old value is still needed when
+   * the new one is computed, it is copied there at the end.
+   */
+  readonly inPlace?: readonly (readonly [output: number, input: number])[]
 }
 
 /**
  * Compiles a function for inputs of the given shapes: traces it once, folds and fuses, packs the weights it captures,
  * plans every byte, and records it on the device.
  *
- * Throws what the function throws, `ShapeError` and `DTypeError` for inputs that cannot be, `UnsupportedError` for an op
+ * Throws what the function throws, `ShapeError` and `DTypeError` for inputs that cannot be, `ArgumentError` for pairs of
+ * `inPlace` that are none, `UnsupportedError` for an op
  * that the device cannot run, `OutOfMemoryError`.
  *
  * @example
@@ -26,11 +35,12 @@ export interface CompileOptions {
 export async function compile<T extends Tree>(
   f: (...inputs: Tensor[]) => T,
   inputs: readonly ValueSpec[],
-  { device, optimize = true }: CompileOptions,
+  { device, optimize = true, inPlace = [] }: CompileOptions,
 ): Promise<Program<T>> {
   const { graph, result, captured } = trace(f, inputs, device)
   const optimized = optimize ? runPasses(graph) : graph
-  const lowered = lower(optimized)
+  const overwrites = checkedOverwrites(inPlace, optimized)
+  const lowered = lower(optimized, overwrites)
   try {
     const spec = plan(
       lowered,
@@ -44,11 +54,21 @@ export async function compile<T extends Tree>(
       lowered,
       spec,
       recording: await device.record(spec),
+      overwrites,
       result,
       captured: captured.map((id) => ({ id })),
     })
   } catch (error) {
     lowered.release()
+    throw error
+  }
+}
+
+function checkedOverwrites(pairs: readonly (readonly [number, number])[], graph: Graph): Overwrites {
+  try {
+    return checkOverwrites(pairs, graph)
+  } catch (error) {
+    for (const tensor of graph.constants.values()) tensor.dispose()
     throw error
   }
 }

@@ -9,6 +9,7 @@ import {
   launchNow,
   type OpCall,
   type Prepare,
+  pointwiseOp,
   sizeOf,
   type Tensor,
   type TensorSpec,
@@ -16,6 +17,7 @@ import {
   type ValueSpec,
 } from '@scanline/tensor'
 import type { Graph, Node } from './graph.js'
+import { elementwiseInputs, type Overwrites, unsafeOverwrites } from './overwrite.js'
 import { trace } from './trace.js'
 
 /** Where an argument lies before memory is planned: `buffer` numbers the values that steps write. */
@@ -38,6 +40,8 @@ export interface LoweredStep {
   /** Arguments from this one on are written. */
   readonly writes: number
   readonly flops: number
+  /** Inputs of the program that it reads element by element, each where its result's element goes: one may be overwritten. */
+  readonly elementwise: readonly number[]
 }
 
 /** Memory of a constant, or of what was packed from one. */
@@ -66,9 +70,9 @@ export interface Lowered {
  * decomposed; what must be laid out anew while running becomes steps of its own.
  *
  * Takes over the graph's constants, and frees each as soon as everything that is packed from it is: the memory of a
- * compile peaks at little more than what the program keeps.
+ * compile peaks at little more than what the program keeps. `overwrites`: which input each of some outputs is written over.
  */
-export function lower(graph: Graph): Lowered {
+export function lower(graph: Graph, overwrites: Overwrites = new Map()): Lowered {
   const lowering = new Lowering(graph.backend)
   try {
     const places = lowering.nodes(
@@ -76,6 +80,8 @@ export function lower(graph: Graph): Lowered {
       graph.inputs.map((v, i) => input(i, graph.specs[v])),
     )
     const outputs = graph.outputs.map((v) => lowering.output(places.get(v)!))
+    for (const k of unsafeOverwrites(lowering.steps, outputs, overwrites, graph.backend))
+      outputs[k] = lowering.copyOut(outputs[k], graph.specs[graph.outputs[k]])
     return { ...lowering.finish(), outputs, release: () => lowering.release() }
   } catch (error) {
     lowering.release()
@@ -153,6 +159,11 @@ class Lowering {
     return buffer
   }
 
+  /** A copy of an output, made when everything else is done. */
+  copyOut(buffer: number, spec: ValueSpec): number {
+    return this.#copy({ from: 'buffer', index: buffer, offset: 0, spec: dense(spec) }).index
+  }
+
   #node(node: Node, inputs: readonly Place[], specs: readonly ValueSpec[]): Place[] {
     if (node.op.view) {
       const view = node.op.view(inputs[0].spec, node.attrs)
@@ -218,12 +229,19 @@ class Lowering {
     release()
   }
 
-  #launch(op: string, launch: Launch, inputs: readonly Place[], outputs: readonly Location[], flops: number): void {
+  #launch(op: string, launch: Launch, inputs: readonly Place[], outputs: readonly Place[], flops: number): void {
     const args: Location[] = [...inputs]
     for (const prepare of launch.prepare ?? []) args[prepare.input] = this.#prepare(op, prepare, inputs[prepare.input])
     const scratch = launch.scratch ? [this.#buffer(launch.scratch)] : []
     for (const { from, index } of args) if (from === 'constant') this.#constants[index]!.used = true
-    this.steps.push({ op, launch, args: [...args, ...outputs, ...scratch].map(location), writes: args.length, flops })
+    this.steps.push({
+      op,
+      launch,
+      args: [...args, ...outputs, ...scratch].map(location),
+      writes: args.length,
+      flops,
+      elementwise: op === pointwiseOp.name ? elementwiseInputs(inputs, args, outputs[0]) : [],
+    })
   }
 
   #prepare(op: string, { launch, bytes }: Prepare, place: Place): Location {

@@ -14,12 +14,13 @@ import {
   ShapeError,
   sameShape,
   scope,
-  type Tensor,
+  Tensor,
   type Tree,
   type ValueSpec,
   withLeaves,
 } from '@scanline/tensor'
 import type { Lowered } from './lower.js'
+import type { Overwrites } from './overwrite.js'
 
 export interface ProgramParts<T extends Tree> {
   readonly backend: Backend
@@ -28,6 +29,8 @@ export interface ProgramParts<T extends Tree> {
   readonly lowered: Lowered
   readonly spec: ProgramSpec
   readonly recording: Recording
+  /** Which input each of some outputs is written over. */
+  readonly overwrites: Overwrites
   /** What the function returned, with traced tensors where outputs go. */
   readonly result: T
   /** The tensors that the function captured; they may be gone by now. */
@@ -53,7 +56,8 @@ export class Program<T extends Tree = Tree> {
   }
 
   /**
-   * Enqueues one run. The results are new tensors, which the caller frees; nothing else is allocated.
+   * Enqueues one run. The results are new tensors, which the caller frees; nothing else is allocated. Those that were
+   * compiled to be `inPlace` share the memory of the input they replace.
    * Throws `ShapeError` for other shapes or types, `ArgumentError` within `valueAndGrad` of what goes in or was captured,
    * `DeviceError`, `DisposedError`, `OutOfMemoryError`, `DeviceLostError`.
    */
@@ -66,7 +70,10 @@ export class Program<T extends Tree = Tree> {
       )
     return scope(() => {
       const dense = tensors.map((t) => contiguous(t))
-      const outputs = this.outputs.map((spec) => empty(spec.shape, { device: this.device, dtype: spec.dtype }))
+      const outputs = this.outputs.map((spec, k) => {
+        const input = this.#parts.overwrites.get(k)
+        return input === undefined ? empty(spec.shape, { device: this.device, dtype: spec.dtype }) : overMemoryOf(dense[input])
+      })
       this.#parts.recording.run(
         dense.map((t) => t.binding),
         outputs.map((t) => t.binding),
@@ -128,6 +135,9 @@ export class Program<T extends Tree = Tree> {
     if (stranger) throw new DeviceError(`this program runs on ${this.device.name} and got ${stranger}; make its input there`)
   }
 }
+
+/** A new value in the memory of an old one. */
+const overMemoryOf = ({ storage, shape, dtype, offset }: Tensor): Tensor => new Tensor(storage.retain(), { shape, dtype, offset })
 
 const listed = (values: readonly ValueSpec[]): string => values.map((v) => `${v.dtype}${formatShape(v.shape)}`).join(', ')
 

@@ -89,6 +89,11 @@ export interface ProgramSpec {
 
 /** A recorded program. `run` enqueues it and allocates nothing. */
 export interface Recording {
+  /**
+   * An output may be bound to the memory of an input. The program is planned for it: nothing reads that input after the
+   * step that writes the output, and only a pointwise step whose elements lie alike in both reads it in that step. So steps
+   * must keep their order towards inputs too, and a pointwise kernel reads an element before it writes there, once.
+   */
   run(inputs: readonly Binding[], outputs: readonly Binding[]): void
   dispose(): void
 }

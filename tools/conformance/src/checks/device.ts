@@ -16,6 +16,7 @@ import {
   UnsupportedError,
 } from '@scanline/tensor'
 import { ConformanceError } from '../compare.js'
+import { statesAreReplacedInPlace } from './in-place.js'
 
 /** One thing that must hold for a backend as such. */
 export interface DeviceCheck {
@@ -95,6 +96,7 @@ export const deviceChecks: readonly DeviceCheck[] = [
       }
     },
   },
+  { name: 'state is replaced in place', run: statesAreReplacedInPlace },
   {
     name: 'bytes come back as they were written',
     run: async (backend) => {
