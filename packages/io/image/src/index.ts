@@ -1,3 +1,25 @@
+export type { GeometricFilter, GeometricOptions, Matrix } from './augment/affine.js'
+export { affine } from './augment/affine.js'
+export { adjustBrightness, adjustColor, adjustContrast, adjustSharpness } from './augment/blend.js'
+export { gaussianBlur } from './augment/blur.js'
+export type { JitterConfig } from './augment/colour-jitter.js'
+export { colourJitter } from './augment/colour-jitter.js'
+export type { Draws, RandomSource } from './augment/draws.js'
+export { drawsFrom } from './augment/draws.js'
+export type { ErasingConfig, ErasingShape } from './augment/erasing.js'
+export { randomErasing } from './augment/erasing.js'
+export { horizontalFlip, reflectPad, rotate, shearX, shearY, translateX, translateY } from './augment/geometric.js'
+export { adjustHue } from './augment/hue.js'
+export type { Operation, OperationName } from './augment/operations.js'
+export { OPERATIONS } from './augment/operations.js'
+export type { AugmentOptions, RandAugmentConfig } from './augment/rand-augment.js'
+export { parseRandAugment, randAugment } from './augment/rand-augment.js'
+export type { CropConfig, Rectangle } from './augment/random-crop.js'
+export { randomRectangle, resizedCrop } from './augment/random-crop.js'
+export { autoContrast, equalize, invert, posterize, solarize, solarizeAdd } from './augment/table.js'
+export { paddedCrop, threeAugment } from './augment/three-augment.js'
+export type { TrainConfig, TrainTransform } from './augment/train-transform.js'
+export { trainTransform } from './augment/train-transform.js'
 export { toGrey, toRgb } from './convert.js'
 export { crop } from './crop.js'
 export { decodeImage, decodeRaster } from './decode/decode.js'
@@ -18,6 +40,7 @@ export {
   IMAGENET_STD,
   INCEPTION_MEAN,
   INCEPTION_STD,
+  normalizeInto,
   normalizeTable,
 } from './normalize.js'
 export type { Orientation } from './orientation.js'

@@ -1,3 +1,5 @@
+import { invalid } from './errors.js'
+
 export type Rgb = readonly [number, number, number]
 
 /** Channel statistics in use, of values in 0..1. All four model families take ImageNet's. */
@@ -30,4 +32,26 @@ export function normalizeTable(
     for (let v = 0; v < 256; v++) table[c * 256 + v] = f32(f32(arithmetic === 'loader' ? v : v / 255) - m) / s
   }
   return table
+}
+
+/**
+ * Writes RGB bytes (rows from the top) through a table of {@link normalizeTable} to `out` from `offset` on.
+ *
+ * @throws ImageError `argument` when they do not fit.
+ */
+export function normalizeInto(
+  bytes: Uint8Array,
+  table: Float32Array,
+  layout: 'nhwc' | 'nchw',
+  out: Float32Array,
+  offset = 0,
+): void {
+  if (offset < 0 || offset + bytes.length > out.length)
+    throw invalid(`${bytes.length} values do not fit at ${offset} of an array of ${out.length}.`)
+  const count = bytes.length / 3
+  const [pixelStep, channelStep] = layout === 'nchw' ? [1, count] : [3, 1]
+  for (let c = 0; c < 3; c++) {
+    for (let i = 0, s = c, d = offset + c * channelStep; i < count; i++, s += 3, d += pixelStep)
+      out[d] = table[c * 256 + bytes[s]!]!
+  }
 }

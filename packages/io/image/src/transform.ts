@@ -4,7 +4,7 @@ import { invalid } from './errors.js'
 import type { Size } from './geometry.js'
 import { centreOffset, roundHalfEven } from './geometry.js'
 import type { Arithmetic, Rgb } from './normalize.js'
-import { IMAGENET_MEAN, IMAGENET_STD, normalizeTable } from './normalize.js'
+import { IMAGENET_MEAN, IMAGENET_STD, normalizeInto, normalizeTable } from './normalize.js'
 import type { CropMode, PipelineName } from './pipelines.js'
 import { PIPELINES } from './pipelines.js'
 import type { FilterName } from './resize/filters.js'
@@ -55,7 +55,14 @@ export interface EvalTransform {
  */
 export function evalTransform(config: EvalConfig): EvalTransform {
   const [channels, height, width] = config.inputSize
-  const { cropPct = 0.875, cropMode = 'center', interpolation = 'bilinear', mean = IMAGENET_MEAN, std = IMAGENET_STD } = config
+  const {
+    cropPct = 0.875,
+    cropMode = 'center',
+    interpolation = 'bilinear',
+    mean = IMAGENET_MEAN,
+    std = IMAGENET_STD,
+    layout = 'nhwc',
+  } = config
   if (channels !== 3 || ![height, width].every((side) => Number.isInteger(side) && side > 0)) {
     throw invalid(`An input size is [3, height, width] in whole pixels, not [${config.inputSize.join(', ')}].`)
   }
@@ -67,30 +74,20 @@ export function evalTransform(config: EvalConfig): EvalTransform {
   const plan = PIPELINES[config.pipeline]({ input, cropPct, cropMode, interpolation })
   const fill = cropMode === 'border' && config.pipeline === 'timm-1.0' ? mean.map((m) => roundHalfEven(255 * m)) : [0, 0, 0]
   const table = normalizeTable(mean, std, config.arithmetic)
-  const planar = config.layout === 'nchw'
 
   const pixels = (image: Image): Image => {
     const { filter, ...size } = plan(image)
     return resizeAndCrop(toRgb(image), size, filter, input, fill)
   }
   const into = (image: Image, out: Float32Array, offset = 0): void => {
-    const { data } = pixels(image)
-    if (offset < 0 || offset + data.length > out.length) {
-      throw invalid(`${data.length} values do not fit at ${offset} of an array of ${out.length}.`)
-    }
-    const count = width * height
-    const pixelStep = planar ? 1 : 3
-    for (let c = 0; c < 3; c++) {
-      for (let i = 0, s = c, d = offset + (planar ? c * count : c); i < count; i++, s += 3, d += pixelStep)
-        out[d] = table[c * 256 + data[s]!]!
-    }
+    normalizeInto(pixels(image).data, table, layout, out, offset)
   }
   const transform = (image: Image): Float32Array => {
     const out = new Float32Array(width * height * 3)
     into(image, out)
     return out
   }
-  const shape: EvalTransform['shape'] = planar ? [3, height, width] : [height, width, 3]
+  const shape: EvalTransform['shape'] = layout === 'nchw' ? [3, height, width] : [height, width, 3]
   return Object.assign(transform, { size: 3 * width * height, shape, into, pixels })
 }
 

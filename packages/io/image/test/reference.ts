@@ -37,7 +37,8 @@ export interface GeneratedImage {
   readonly channels: number
 }
 
-function noise(salt: string, name: string): (i: number) => number {
+/** Random words of a name: the rule of every file's `readme`. */
+function words(salt: string, name: string): (i: number) => number {
   let seed = 0x811c9dc5
   for (const byte of new TextEncoder().encode(`${salt}:${name}`)) seed = Math.imul(seed ^ byte, 0x01000193)
   return (i) => {
@@ -47,8 +48,19 @@ function noise(salt: string, name: string): (i: number) => number {
     x ^= x >>> 15
     x = Math.imul(x, 0x846ca68b)
     x ^= x >>> 16
-    return x >>> 24
+    return x >>> 0
   }
+}
+
+function noise(salt: string, name: string): (i: number) => number {
+  const at = words(salt, name)
+  return (i) => at(i) >>> 24
+}
+
+/** Values in (-1, 1) of an input of that name. */
+export function fill(salt: string, name: string, length: number): Float32Array {
+  const at = words(salt, name)
+  return Float32Array.from({ length }, (_, i) => (at(i) + 0.5) / 2 ** 31 - 1)
 }
 
 export function generate(salt: string, { name, kind, width, height, channels }: GeneratedImage): Image {

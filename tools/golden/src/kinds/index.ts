@@ -1,4 +1,5 @@
 import type { Kind } from '../kind.js'
+import { augmentOps } from './augment-ops.js'
 import { checkpoints } from './checkpoints.js'
 import { efficientvimBlocks } from './efficientvim-blocks.js'
 import { efficientvimDense } from './efficientvim-dense.js'
@@ -20,8 +21,11 @@ import { modes } from './modes.js'
 import { normalization } from './normalization.js'
 import { ops } from './ops.js'
 import { prng } from './prng.js'
+import { randomCrop } from './random-crop.js'
+import { randomErasing } from './random-erasing.js'
 import { resize } from './resize.js'
 import { resizeCoefficients } from './resize-coefficients.js'
+import { trainTransforms } from './train-transforms.js'
 import { vimBlocks } from './vim-blocks.js'
 import { vimDense } from './vim-dense.js'
 import { vimGradients } from './vim-gradients.js'
@@ -40,6 +44,10 @@ export const kinds: readonly Kind[] = [
   evalTransforms,
   modes,
   imageFiles,
+  augmentOps,
+  randomCrop,
+  trainTransforms,
+  randomErasing,
   checkpoints,
   ops,
   mambaoutModel,

@@ -4,9 +4,15 @@ import { fnv1a32, wordAt } from '../fill.js'
 
 const div = (a: number, b: number): number => Math.floor(a / b)
 
-/** An image that a file names by `name`, `kind` and size: the formulas of every preprocessing file's `readme`. */
+/** An image that a file names by `name`, `kind` and size, or by its one colour: the formulas of every preprocessing file's `readme`. */
 export function generateImage(field: Field, salt: string): Image {
-  const [width, height, channels] = ['width', 'height', 'channels'].map((key) => field.at(key).count())
+  const [width, height] = [field.at('width').count(), field.at('height').count()]
+  const constant = field.maybe('constant')?.numbers()
+  if (constant) {
+    const data = Uint8Array.from({ length: width * height * constant.length }, (_, i) => constant[i % constant.length])
+    return { width, height, channels: constant.length, data }
+  }
+  const channels = field.at('channels').count()
   const seed = fnv1a32(`${salt}:${field.at('name').string()}`)
   const noise = (i: number): number => wordAt(seed, i) >>> 24
   const data = new Uint8Array(width * height * channels)
