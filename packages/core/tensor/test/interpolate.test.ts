@@ -24,6 +24,18 @@ describe('by hand', () => {
   })
 })
 
+test('a scale sets the distance of the samples too, where sizes would round it', async () => {
+  // 5 · 1.5 is 7.5, so 7 samples at (i + 0.5) / 1.5 - 0.5; the last is at 3.833. To 7 samples it would be at 4.143 of 4.
+  const scaled = await numbers(interpolate(row(0, 1, 2, 3, 4), { scale: [1, 1.5] }, { mode: 'bilinear' }))
+  expect(scaled).toHaveLength(7)
+  expect(scaled[6]).toBeCloseTo(6.5 / 1.5 - 0.5, 12)
+  expect(await numbers(interpolate(row(0, 1, 2), { scale: 2 }, { mode: 'bicubic' }))).toEqual(
+    await numbers(interpolate(row(0, 1, 2), [2, 6], { mode: 'bicubic' })),
+  )
+  expect(await numbers(interpolate(row(0, 1, 2, 3), { scale: [1, 0.7] }, { mode: 'nearest' }))).toEqual([0, 1])
+  expect(() => interpolate(row(1, 2), { scale: 0.3 }, { mode: 'nearest' })).toThrow(/sizes from 1, got 1 × 2 to 0 × 0/)
+})
+
 test('constants stay, the same size changes nothing, and gradients keep the sum', async () => {
   await fc.assert(
     fc.asyncProperty(
