@@ -1,4 +1,9 @@
-import { EfficientViM, EfficientViMBackbone, type EfficientViMVariant, variants as efficientvimVariants } from '@scanline/efficientvim'
+import {
+  EfficientViM,
+  EfficientViMBackbone,
+  type EfficientViMVariant,
+  variants as efficientvimVariants,
+} from '@scanline/efficientvim'
 import { MambaOut, type MambaOutVariant, variants as mambaoutVariants } from '@scanline/mambaout'
 import {
   type DenseVariant,
@@ -11,7 +16,6 @@ import {
 import type { Module, ModuleOptions } from '@scanline/nn'
 import type { Tensor, Tree } from '@scanline/tensor'
 import { Vim, VimDetectionBackbone, VimSegmentationBackbone, type VimVariant, variants as vimVariants } from '@scanline/vim'
-import { FeatureExtractor } from '@scanline/zoo'
 import { efficientvimRule, mambaoutRule, mambavisionRule, type PublishedRule, vimRule } from './published-rules.js'
 
 /** A model as a classifier, or as what detectors and segmenters build on. */
@@ -41,10 +45,10 @@ export interface Family {
   build(model: string, options: BuildOptions): Built
 }
 
-const withForward = <M extends Module & { forward(x: Tensor): Tree }>(model: M): Built => {
-  model.eval()
-  return { model, forward: (x) => model.forward(x) }
-}
+const withForward = <M extends Module & { forward(x: Tensor): Tree }>(model: M): Built => ({
+  model: model.eval(),
+  forward: (x) => model.forward(x),
+})
 
 const mambaout: Family = {
   name: 'mambaout',
@@ -52,7 +56,9 @@ const mambaout: Family = {
   rule: mambaoutRule,
   build(name, { form, options }) {
     const model = new MambaOut(mambaoutVariants[name as MambaOutVariant], options)
-    return withForward(form === 'classifier' ? model : new FeatureExtractor(model))
+    if (form === 'classifier') return withForward(model)
+    model.pruneIntermediateLayers()
+    return { model: model.eval(), forward: (x) => model.features(x) }
   },
 }
 
@@ -79,10 +85,10 @@ const vim: Family = {
   models: Object.keys(vimVariants),
   rule: vimRule,
   build(name, { form, size: imgSize, options }) {
-    const { finalPool, classToken: _, ...config } = { classToken: 'middle', ...vimVariants[name as VimVariant], imgSize } as const
+    const config = { ...vimVariants[name as VimVariant], imgSize }
     if (form === 'detection') return withForward(new VimDetectionBackbone({ ...config, lastLayer: 'add' }, options))
     if (form === 'segmentation') return withForward(new VimSegmentationBackbone(config, options))
-    return withForward(new Vim({ ...vimVariants[name as VimVariant], finalPool, imgSize }, options))
+    return withForward(new Vim(config, options))
   },
 }
 

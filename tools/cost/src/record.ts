@@ -1,5 +1,15 @@
 import type { Module } from '@scanline/nn'
-import { type Attrs, type Backend, leaves, type Op, scope, Tensor, type Tracer, type Tree, type ValueSpec } from '@scanline/tensor'
+import {
+  type Attrs,
+  type Backend,
+  leaves,
+  type Op,
+  scope,
+  Tensor,
+  type Tracer,
+  type Tree,
+  type ValueSpec,
+} from '@scanline/tensor'
 import { knownOps } from './work.js'
 
 /** One op that a forward pass applies. */
@@ -19,6 +29,8 @@ export interface Visit {
   readonly path: string
   readonly module: Module
   readonly input: ValueSpec
+  /** Tensors that it gives, in the order of their tree. */
+  readonly outputs: readonly ValueSpec[]
 }
 
 export interface ForwardRecord {
@@ -62,7 +74,7 @@ class CallRecorder implements Tracer {
 }
 
 /** A module whose way from input to output is one method. */
-type WithForward = Module & { forward(...args: unknown[]): unknown }
+type WithForward = Module & { forward(...args: unknown[]): Tree }
 
 /** `use` while each module's `forward` tells the recorder when it begins and ends. */
 function watched<T>(model: Module, recorder: CallRecorder, use: () => T): T {
@@ -70,10 +82,12 @@ function watched<T>(model: Module, recorder: CallRecorder, use: () => T): T {
   for (const [path, module] of modules) {
     const { forward } = module
     module.forward = (...args) => {
-      if (args[0] instanceof Tensor) recorder.visits.push({ path, module, input: specOf(args[0]) })
+      const [x] = args
       recorder.path.push(path)
       try {
-        return forward.apply(module, args)
+        const result = forward.apply(module, args)
+        if (x instanceof Tensor) recorder.visits.push({ path, module, input: specOf(x), outputs: leaves(result).map(specOf) })
+        return result
       } finally {
         recorder.path.pop()
       }
@@ -91,12 +105,7 @@ function watched<T>(model: Module, recorder: CallRecorder, use: () => T): T {
  * Runs `forward` once on an image without numbers and gives every op that it applies. Throws what `forward` throws, such as
  * `ShapeError` for an image that the model does not take.
  */
-export function recordForward(
-  model: Module,
-  forward: (x: Tensor) => Tree,
-  input: ValueSpec,
-  backend: Backend,
-): ForwardRecord {
+export function recordForward(model: Module, forward: (x: Tensor) => Tree, input: ValueSpec, backend: Backend): ForwardRecord {
   const recorder = new CallRecorder(backend)
   return watched(model, recorder, () =>
     scope(() => {

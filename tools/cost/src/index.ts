@@ -1,0 +1,8 @@
+export { type Cost, type CountOptions, countModel, defaultSize, modelNames, type Part } from './count.js'
+export { CostError } from './errors.js'
+export { type Family, type Form, families, forms, type Size } from './families.js'
+export { type PublishedRule, publishedMacs } from './published-rules.js'
+export { type Call, type ForwardRecord, recordForward, type Visit } from './record.js'
+export { ShapeBackend } from './shape-backend.js'
+export { type BlockFlops, isLongSequence, longSequenceThreshold, transformerBlockFlops } from './transformer.js'
+export { type Kind, kinds, type Work, workOf } from './work.js'
