@@ -11,9 +11,9 @@ import {
   transpose,
   valueAndGrad,
 } from '@scanline/tensor'
+import { input, state } from '@scanline/testing'
 import { expect, test } from 'vitest'
 import { EfficientViM, EfficientViMBackbone, EfficientViMFpn } from '../src/index.js'
-import { input, state } from './fill.js'
 
 type State = [string, number[], string][]
 interface Values {
@@ -181,7 +181,7 @@ test.each(load<NeckCase[]>('neck'))(
       ['neck.', neck],
     ] as const)
       await module.loadStateDict(
-        values.flatMap(([name, v]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), v] as const] : [])),
+        [...values].flatMap(([name, v]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), v] as const] : [])),
       )
     // In training mode: batch norms of backbones keep to the running statistics.
     const levels = neck.forward(backbone.train().forward(nhwc(input('g1', inputs.input, f64))))

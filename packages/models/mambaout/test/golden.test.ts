@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { GatedCnnBlock } from '@scanline/gated-cnn'
 import type { ActivationName, Module } from '@scanline/nn'
 import { crossEntropy, permute, ReferenceBackend, type Shape, scope, type Tensor, tensor, valueAndGrad } from '@scanline/tensor'
+import { input, state } from '@scanline/testing'
 import { describe, expect, test } from 'vitest'
 import {
   ClNormMlpClassifierHead,
@@ -15,7 +16,6 @@ import {
   Stem,
   variants,
 } from '../src/index.js'
-import { input, state } from './fill.js'
 
 type State = [string, number[], string][]
 interface Values {

@@ -13,6 +13,7 @@ import {
   valueAndGrad,
   zeros,
 } from '@scanline/tensor'
+import { CountingBackend, input } from '@scanline/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -25,8 +26,6 @@ import {
   toTimm,
   variants,
 } from '../src/index.js'
-import { CountingBackend } from './counting-backend.js'
-import { input } from './fill.js'
 
 const load = <T>(name: string): T => JSON.parse(readFileSync(new URL(`fixtures/${name}.json`, import.meta.url), 'utf8')) as T
 const device = new ReferenceBackend()

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Attention, MambaVisionBlock, MambaVisionMixer } from '@scanline/mambavision-mixer'
 import { captureBuffers, type Module } from '@scanline/nn'
 import { crossEntropy, permute, ReferenceBackend, type Shape, scope, type Tensor, tensor, valueAndGrad } from '@scanline/tensor'
+import { CountingBackend, input, state } from '@scanline/testing'
 import { describe, expect, test } from 'vitest'
 import {
   ConvBlock,
@@ -13,8 +14,6 @@ import {
   TokenLevel,
   variants,
 } from '../src/index.js'
-import { CountingBackend } from './counting-backend.js'
-import { input, state } from './fill.js'
 
 type State = [string, number[]][]
 interface Values {

@@ -11,6 +11,7 @@ import {
   tensor,
   zeros,
 } from '@scanline/tensor'
+import { CountingBackend } from '@scanline/testing'
 import { describe, expect, test } from 'vitest'
 import {
   denseVariants,
@@ -21,7 +22,6 @@ import {
   toPlain,
   variants,
 } from '../src/index.js'
-import { CountingBackend } from './counting-backend.js'
 
 const device = new ReferenceBackend()
 const micro: MambaVisionConfig = {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { permute, ReferenceBackend, type Shape, scope, type Tensor, tensor } from '@scanline/tensor'
+import { fillTensor, input, state } from '@scanline/testing'
 import { describe, expect, test } from 'vitest'
 import { resizePosEmbed, Vim, type VimConfig } from '../src/index.js'
-import { input, state, weight } from './fill.js'
 
 const device = new ReferenceBackend()
 const f64 = { device, dtype: 'f64' } as const
@@ -98,7 +98,7 @@ describe('published values', () => {
 describe('position tables are resized as published', () => {
   const { salt, cases } = read<{ salt: string; cases: Resize[] }>('pos_embed.json')
   test.each(cases.map((each) => [each.name, each] as const))('%s', async (_, { from, to, extra_tokens, input, output }) => {
-    using table = tensor(weight(salt, 'pos_embed', input.shape).data as Float64Array, { ...f64, shape: input.shape })
+    using table = tensor(fillTensor('pos_embed', input.shape, salt), { ...f64, shape: input.shape })
     using resized = resizePosEmbed(table, { from, to, extraTokens: extra_tokens })
     await expectClose(resized, output)
   })

@@ -1,7 +1,7 @@
 import { ArgumentError, Generator, RandomStreams, ReferenceBackend, ShapeError, slice, tensor, zeros } from '@scanline/tensor'
+import { CountingBackend } from '@scanline/testing'
 import { describe, expect, test } from 'vitest'
 import { registeredNames, resizePosEmbed, Vim, type VimVariant, variants } from '../src/index.js'
-import { CountingBackend } from './counting-backend.js'
 
 const device = new ReferenceBackend()
 const tiny = { imgSize: 32, depth: 4, embedDim: 16, numClasses: 5 } as const

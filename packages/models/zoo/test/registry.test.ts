@@ -1,16 +1,9 @@
-import { type DeviceBuffer, ReferenceBackend } from '@scanline/tensor'
+import { CountingBackend } from '@scanline/testing'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { globPattern, naturalOrder } from '../src/glob.js'
 import { evalConfig, families, listModels, modelInfo, UnknownModelError } from '../src/index.js'
 import { familyOf } from '../src/registry.js'
-
-/** A device that keeps nothing: only shapes are looked at. */
-class CountingBackend extends ReferenceBackend {
-  override alloc(bytes: number): DeviceBuffer {
-    return { bytes }
-  }
-}
 
 describe('listModels', () => {
   test('by shell patterns, in natural order', () => {

@@ -1,9 +1,10 @@
-import { fillInput, fillState, fillTensor, fnv1a32 } from '@scanline/golden'
+import { readFileSync } from 'node:fs'
+import { ReferenceBackend } from '@scanline/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readFixture } from './helpers.js'
+import { fillInput, fillState, fillTensor, fnv1a32, input, state } from '../src/index.js'
 
-const prng = readFixture('prng.json')
+const prng = JSON.parse(readFileSync(new URL('./fixtures/prng.json', import.meta.url), 'utf8'))
 
 describe('fill', () => {
   it('gives the published check values', () => {
@@ -69,4 +70,12 @@ describe('fill', () => {
     const state = fillState(entries, 'g1', new Set(['freqs_cos']))
     expect([...state]).toEqual([['a.weight', { shape: [2, 2], data: fillTensor('a.weight', [2, 2], 'g1') }]])
   })
+})
+
+it('gives tensors and state dicts as reference files name them', async () => {
+  const x = input('g1', [2, 3], { device: new ReferenceBackend(), dtype: 'f64' })
+  expect([...(await x.data())]).toEqual([...fillInput('input', [2, 3], 'g1')])
+  expect([...state('g1', [['a.weight', [2, 2], 'float32']]).get('a.weight')!.data]).toEqual([
+    ...fillTensor('a.weight', [2, 2], 'g1'),
+  ])
 })
