@@ -1,3 +1,5 @@
+import { belowPrefix } from '@scanline/nn'
+
 /** The names of the official repository's checkpoints, or those of timm's, which are the module tree's own. */
 export type KeyLayout = 'official' | 'timm'
 
@@ -32,9 +34,9 @@ export function keyLayout(keys: Iterable<string>): KeyLayout {
   return 'timm'
 }
 
-/** The same entries under timm's names, whichever layout they come in. */
+/** The same entries under timm's names, whichever layout they come in, and whatever wrappers put before (`belowPrefix`). */
 export function toTimm<T>(entries: Iterable<readonly [string, T]>): [string, T][] {
-  const list = [...entries]
+  const list = belowPrefix(entries, 'stem.conv1.weight', 'downsample_layers.0.conv1.weight')
   const rename = keyLayout(list.map(([key]) => key)) === 'official' ? officialToTimm : (key: string) => key
   return list.map(([key, value]) => [rename(key), value])
 }

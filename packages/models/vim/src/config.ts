@@ -49,6 +49,10 @@ export interface VimConfig {
   readonly layerPairs?: boolean
   /** Probability of reversing the sequence: 0. At 1 it is always reversed, below that in training mode only. */
   readonly flipRatio?: number
+  /** In training mode the class token is put between any two patches, the same for a whole batch; for `front` only: false. */
+  readonly randomClassToken?: boolean
+  /** In training mode the layers get all tokens in a random order, the same for a whole batch: false. */
+  readonly shuffleTokens?: boolean
 }
 
 const defaults = {
@@ -75,6 +79,8 @@ const defaults = {
   layerScale: undefined,
   layerPairs: false,
   flipRatio: 0,
+  randomClassToken: false,
+  shuffleTokens: false,
 } as const satisfies VimConfig
 
 export type ResolvedConfig = Required<Omit<VimConfig, 'imgSize'>> & { readonly imgSize: readonly [number, number] }
@@ -99,6 +105,8 @@ export function resolveConfig(config: VimConfig): ResolvedConfig {
     throw new ArgumentError(`classToken "${classToken}" is unknown; there are "middle", "front", "double", "none"`)
   if (!['last', 'mean', 'max', 'all'].includes(finalPool))
     throw new ArgumentError(`finalPool "${finalPool}" is unknown; there are "last", "mean", "max", "all"`)
+  if (resolved.randomClassToken && classToken !== 'front')
+    throw new ArgumentError(`randomClassToken moves the one class token of classToken "front", got "${classToken}"`)
   if (resolved.layerPairs && depth % 2 !== 0) throw new ArgumentError(`layer pairs need an even depth, got ${depth}`)
   checkRope(resolved)
   return resolved

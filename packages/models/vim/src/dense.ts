@@ -8,7 +8,8 @@ import { VimTrunk } from './trunk.js'
 /** What becomes of the last layer's output: nothing, the residual added, or that normalised. */
 export type LastLayer = 'none' | 'add' | 'add & norm'
 
-export interface DenseConfig extends Omit<VimConfig, 'numClasses' | 'classToken' | 'finalPool'> {
+export interface DenseConfig
+  extends Omit<VimConfig, 'numClasses' | 'classToken' | 'finalPool' | 'randomClassToken' | 'shuffleTokens'> {
   /** `none` unless told otherwise. */
   readonly lastLayer?: LastLayer
 }

@@ -10,7 +10,7 @@ export {
 export { toVim } from './key-layout.js'
 export { type Streams, VimLayer, type VimLayerOptions } from './layer.js'
 export { PatchEmbed, type PatchEmbedOptions } from './patch-embed.js'
-export { type ResizePosEmbedOptions, resizePosEmbed } from './pos-embed.js'
+export { type ClassTokenRows, type ResizePosEmbedOptions, resizedPosEmbed, resizePosEmbed } from './pos-embed.js'
 export { VisionRotaryEmbedding } from './rope.js'
 export { VimTrunk } from './trunk.js'
 export { registeredNames, type VimVariant, variants } from './variants.js'

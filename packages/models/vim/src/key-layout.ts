@@ -1,4 +1,5 @@
-/** Entries under the published names: without what data-parallel wrappers and the dense frameworks put in front. */
-export function toVim<T>(entries: Iterable<readonly [string, T]>): [string, T][] {
-  return [...entries].map(([key, value]) => [key.replace(/^(?:(?:module|model|backbone|net)\.)+/, ''), value])
-}
+import { belowPrefix } from '@scanline/nn'
+
+/** Entries of any published file under the names of the module tree; see `belowPrefix`. */
+export const toVim = <T>(entries: Iterable<readonly [string, T]>): [string, T][] =>
+  belowPrefix(entries, 'patch_embed.proj.weight')

@@ -1,4 +1,20 @@
-import { concat, interpolate, reshape, ShapeError, scope, split, type Tensor } from '@scanline/tensor'
+import { readStateValue, type StateEntry, type StateValue } from '@scanline/nn'
+import {
+  ArgumentError,
+  concat,
+  encode,
+  interpolate,
+  ReferenceBackend,
+  reshape,
+  ShapeError,
+  scope,
+  split,
+  type Tensor,
+  tensor,
+} from '@scanline/tensor'
+
+/** Rows of class tokens in a position table: in front of the patches, in their middle, or one on each side. */
+export type ClassTokenRows = 'front' | 'middle' | 'double'
 
 export interface ResizePosEmbedOptions {
   /** Patches in a column and in a row, before and after. */
@@ -7,10 +23,10 @@ export interface ResizePosEmbedOptions {
   /** Class tokens in the table: 1. */
   readonly extraTokens?: number
   /**
-   * Row of the class token before, `middle` or `front`. Published fine-tuning and dense backbones take every table for one
-   * with the class token in front, although it is in the middle: `front` (the default) repeats that to the letter.
+   * Rows of the class tokens. Published fine-tuning and dense backbones take every table for one with the class token in
+   * front, although it is in the middle: `front` (the default) repeats that to the letter.
    */
-  readonly classToken?: 'front' | 'middle'
+  readonly classToken?: ClassTokenRows
 }
 
 /**
@@ -29,14 +45,47 @@ export function resizePosEmbed(
     throw new ShapeError(
       `a position table for ${from.join(' × ')} patches and ${extraTokens} class tokens is [1, ${patches + extraTokens}, D], got ${table}`,
     )
-  const before = classToken === 'middle' ? Math.floor(patches / 2) : 0
-  const after = classToken === 'middle' ? Math.floor((to[0] * to[1]) / 2) : 0
   return scope(() => {
     const dim = table.shape[2]
-    const [head, extra, tail] = split(table, [before, extraTokens, patches - before], 1)
-    const grid = reshape(concat([head, tail], 1), [table.shape[0], ...from, dim])
+    const [a, first, b, last, c] = split(table, rows(patches, extraTokens, classToken), 1)
+    const grid = reshape(concat([a, b, c], 1), [table.shape[0], ...from, dim])
     const resized = reshape(interpolate(grid, to, { mode: 'bicubic' }), [table.shape[0], to[0] * to[1], dim])
-    const [start, end] = split(resized, [after, to[0] * to[1] - after], 1)
-    return concat([start, extra, end], 1)
+    const [before, , between, , after] = rows(to[0] * to[1], extraTokens, classToken)
+    const [x, y, z] = split(resized, [before, between, after], 1)
+    return concat([x, first, y, last, z], 1)
   })
+}
+
+/** How many rows are patches, class tokens, patches, class tokens, patches. */
+function rows(patches: number, extra: number, classToken: ClassTokenRows): number[] {
+  if (classToken === 'double') return [0, 1, patches, extra - 1, 0]
+  const before = classToken === 'middle' ? Math.floor(patches / 2) : 0
+  return [before, extra, patches - before, 0, 0]
+}
+
+/**
+ * An entry `pos_embed` of a square grid for another grid, read and resized when it is needed. Throws `ArgumentError` for a
+ * table that no square grid has.
+ */
+export function resizedPosEmbed(
+  value: StateValue,
+  { to, extraTokens = 1, classToken = 'front' }: Omit<ResizePosEmbedOptions, 'from'>,
+): StateEntry {
+  const [n, tokens, dim] = value.shape
+  const side = Math.sqrt(tokens - extraTokens)
+  if (value.shape.length !== 3 || !Number.isInteger(side) || side < 1)
+    throw new ArgumentError(
+      `a position table [${value.shape.join(', ')}] has no square grid and ${extraTokens} class tokens, so it cannot be resized; build the model with the image size of these weights, or resize the table with resizePosEmbed`,
+    )
+  return {
+    shape: [n, to[0] * to[1] + extraTokens, dim],
+    dtype: 'f32',
+    read: async () => {
+      const values = await readStateValue('pos_embed', value, 'f64')
+      const device = new ReferenceBackend()
+      using table = tensor(Float64Array.from(values as ArrayLike<number>), { shape: value.shape, device, dtype: 'f64' })
+      using resized = resizePosEmbed(table, { from: [side, side], to, extraTokens, classToken })
+      return encode('f32', (await resized.data()) as Float64Array)
+    },
+  }
 }

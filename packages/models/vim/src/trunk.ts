@@ -6,18 +6,28 @@ import {
   concat,
   flip,
   less,
+  matmul,
   type RandomStreams,
   reshape,
   ShapeError,
   scope,
   split,
   type Tensor,
+  transpose,
   where,
 } from '@scanline/tensor'
 import { classTokens, gridOf, type ResolvedConfig } from './config.js'
 import { addResidual, createNorm, type Norm, normOf, type Streams, VimLayer } from './layer.js'
 import { PatchEmbed } from './patch-embed.js'
 import { VisionRotaryEmbedding } from './rope.js'
+import { orderMatrix, scatteredClassRanks, shuffledRanks } from './token-order.js'
+
+/** Tokens for the layers. */
+export type Arranged = {
+  readonly tokens: Tensor
+  /** What they were brought out of order with, in training mode: `orderMatrix`, the first one first. */
+  readonly orders: Tensor[]
+}
 
 /** Patches and layers of Vim: what the classifier and the dense backbones share, in the order of the published state dict. */
 export abstract class VimTrunk extends Module {
@@ -71,6 +81,34 @@ export abstract class VimTrunk extends Module {
 
   /** Images [N, H, W, C] → tokens with class tokens and positions. Throws `ShapeError`, `DTypeError`. */
   embed(x: Tensor, random?: RandomStreams): Tensor {
+    return scope(() => this.arrange(x, random).tokens)
+  }
+
+  /** `embed`, and how to bring the tokens back into their order (`restore`). */
+  protected arrange(x: Tensor, random?: RandomStreams): Arranged {
+    this.checkSize(x)
+    const { randomClassToken, shuffleTokens } = this.config
+    return scope(() => {
+      const orders: Tensor[] = []
+      const reorder = (tokens: Tensor, wanted: boolean, ranks: (random: RandomStreams) => Tensor): Tensor => {
+        if (!wanted || !this.training) return tokens
+        orders.push(orderMatrix(ranks(needed(random, 'a random order of tokens')), tokens))
+        return matmul(orders[orders.length - 1], tokens)
+      }
+      const first = this.withClassTokens(this.patchEmbed.forward(x))
+      // Positions belong to places in the sequence, so a class token has the position of where it was put.
+      const tokens = reorder(first, randomClassToken, (streams) => scatteredClassRanks(this.patches, streams))
+      const placed = this.posEmbed ? add(tokens, this.posEmbed) : tokens
+      const dropped = this.dropout ? this.dropout.forward(placed, random) : placed
+      return { tokens: reorder(dropped, shuffleTokens, (streams) => shuffledRanks(dropped.shape[1], streams)), orders }
+    })
+  }
+  /** Tokens behind the layers in the order that they have without shuffling. */
+  protected restore(tokens: Tensor, orders: readonly Tensor[]): Tensor {
+    return orders.reduceRight((y, order) => matmul(transpose(order), y), tokens)
+  }
+
+  private checkSize(x: Tensor): void {
     const { inChannels, weight } = this.patchEmbed.proj
     checkImages('Vim', x, { channels: inChannels, dtype: weight.dtype })
     const [height, width] = this.config.imgSize
@@ -78,11 +116,6 @@ export abstract class VimTrunk extends Module {
       throw new ShapeError(
         `this Vim was built for images of ${height} × ${width}, as its position table has one row for each patch, got ${x}; resize the image, or build the model with imgSize [${x.shape[1]}, ${x.shape[2]}] and load the weights through resizePosEmbed`,
       )
-    return scope(() => {
-      const tokens = this.withClassTokens(this.patchEmbed.forward(x))
-      const placed = this.posEmbed ? add(tokens, this.posEmbed) : tokens
-      return this.dropout ? this.dropout.forward(placed, random) : placed
-    })
   }
 
   private withClassTokens(patches: Tensor): Tensor {
@@ -136,11 +169,7 @@ export abstract class VimTrunk extends Module {
     const { flipRatio } = this.config
     if (flipRatio >= 1) return (x) => flip(x, [1])
     if (flipRatio <= 0 || !this.training) return (x) => x
-    if (!random)
-      throw new ArgumentError(
-        'reversing sequences at random needs random numbers: pass forward(x, new RandomStreams(generator.key(device))), or call eval()',
-      )
-    const turned = less(random.uniform(tokens.shape.map(() => 1)), flipRatio)
+    const turned = less(needed(random, 'reversing sequences at random').uniform(tokens.shape.map(() => 1)), flipRatio)
     return (x) => where(turned, flip(x, [1]), x)
   }
 
@@ -169,6 +198,13 @@ export abstract class VimTrunk extends Module {
     const [before, , after] = split(tokens, [at, 1, this.patches - at], 1)
     return at === 0 ? after : concat([before, after], 1)
   }
+}
+
+function needed(random: RandomStreams | undefined, what: string): RandomStreams {
+  if (random) return random
+  throw new ArgumentError(
+    `${what} needs random numbers: pass forward(x, new RandomStreams(generator.key(device))), or call eval()`,
+  )
 }
 
 function tokensToMap(tokens: Tensor, [h, w]: readonly [number, number]): Tensor {

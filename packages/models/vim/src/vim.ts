@@ -76,9 +76,12 @@ export class Vim extends VimTrunk {
   /** Images → all tokens [N, L, embedDim] behind the last norm. */
   forwardFeatures(x: Tensor, random?: RandomStreams): Tensor {
     return scope(() => {
-      const tokens = this.embed(x, random)
+      const { tokens, orders } = this.arrange(x, random)
       const last = this.runLayers(tokens, random).at(-1) ?? { hidden: tokens, residual: undefined }
-      return this.normalised(last, random)
+      const normalised = this.normalised(last, random)
+      // The last token is the last that the layers got.
+      const { classToken, finalPool } = this.config
+      return classToken === 'none' && finalPool === 'last' ? normalised : this.restore(normalised, orders)
     })
   }
   /** All tokens → logits, or with `preLogits` what the classifier reads. */
@@ -112,8 +115,9 @@ export class Vim extends VimTrunk {
   ): Tensor[] {
     const wanted = stageIndices(outIndices, this.featureInfo.length)
     return scope(() => {
-      const outputs = this.runLayers(this.embed(x, random), random, this.step * (1 + Math.max(-1, ...wanted)))
-      return wanted.map((i) => this.toMap(addResidual(outputs[i])))
+      const { tokens, orders } = this.arrange(x, random)
+      const outputs = this.runLayers(tokens, random, this.step * (1 + Math.max(-1, ...wanted)))
+      return wanted.map((i) => this.toMap(this.restore(addResidual(outputs[i]), orders)))
     })
   }
 

@@ -1,4 +1,16 @@
-import { ArgumentError, Generator, RandomStreams, ReferenceBackend, ShapeError, slice, tensor, zeros } from '@scanline/tensor'
+import {
+  ArgumentError,
+  Generator,
+  RandomStreams,
+  ReferenceBackend,
+  ShapeError,
+  slice,
+  square,
+  sum,
+  tensor,
+  valueAndGrad,
+  zeros,
+} from '@scanline/tensor'
 import { CountingBackend } from '@scanline/testing'
 import { describe, expect, test } from 'vitest'
 import { registeredNames, resizePosEmbed, Vim, type VimVariant, variants } from '../src/index.js'
@@ -90,6 +102,62 @@ describe('training mode', () => {
       seen.add(String(await model.forward(image, new RandomStreams(new Generator(seed).key(device))).data()))
     expect(seen.size).toBe(2)
     model.eval().forward(image)
+  })
+})
+
+describe('token orders', () => {
+  const image = tensor(
+    Float64Array.from({ length: 2 * 6144 }, (_, i) => Math.sin(i)),
+    { device, dtype: 'f64', shape: [2, 32, 64, 3] },
+  )
+  const small = { ...tiny, imgSize: [32, 64], depth: 2, embedDim: 8 } as const
+  const build = (config: object) => new Vim({ ...small, ...config }, { device, dtype: 'f64', generator: new Generator(3) })
+  const streams = (seed: number) => new RandomStreams(new Generator(seed).key(device))
+  const logits = async (model: Vim, seed: number) => [...(await model.forward(image, streams(seed)).data())].map(Number)
+
+  test('every order of the tokens comes up, the class token follows, and evaluation has none', async () => {
+    // No layers: what the classifier reads must not depend on the order.
+    using flat = build({ shuffleTokens: true, depth: 0 })
+    using plain = build({ depth: 0 })
+    const expected = await logits(plain, 0)
+    for (let seed = 0; seed < 5; seed++)
+      for (const [i, v] of (await logits(flat, seed)).entries()) expect(v).toBeCloseTo(expected[i], 12)
+    using model = build({ shuffleTokens: true })
+    expect(() => model.forward(image)).toThrow(/random order of tokens needs random numbers/)
+    expect(await logits(model, 1)).not.toEqual(await logits(model, 2))
+    expect(await logits(model, 1)).toEqual(await logits(model, 1))
+    using same = build({})
+    expect([...(await model.eval().forward(image).data())]).toEqual([...(await same.eval().forward(image).data())])
+  })
+  test('maps come back in their order', async () => {
+    // The first layer's residual is the tokens themselves; without its mixer's output that is what a map shows.
+    using model = build({ shuffleTokens: true, classToken: 'none', depth: 1 })
+    for (const t of model.layers[0].mixer.outProj.parameters()) t.write(new Float64Array(t.size))
+    const map = async (m: Vim, seed: number) => [...(await m.features(image, { random: streams(seed) })[0].data())].map(Number)
+    using still = build({ classToken: 'none', depth: 1 })
+    for (const t of still.layers[0].mixer.outProj.parameters()) t.write(new Float64Array(t.size))
+    const wanted = await map(still, 0)
+    for (const [i, v] of (await map(model, 5)).entries()) expect(v).toBeCloseTo(wanted[i], 12)
+  })
+  test('the class token takes every place, with the position of that place', async () => {
+    using model = build({ classToken: 'front', randomClassToken: true, depth: 0 })
+    const seen = new Set<string>()
+    for (let seed = 0; seed < 60; seed++) {
+      const values = await logits(model, seed)
+      // One place for the whole batch.
+      expect(values.slice(0, 5)).toEqual(values.slice(5))
+      seen.add(String(values.slice(0, 5).map((v) => v.toFixed(9))))
+    }
+    expect(seen.size).toBe(9)
+    expect(() => build({ randomClassToken: true })).toThrow(/classToken "front", got "middle"/)
+  })
+  test('gradients reach every weight through an order', () => {
+    using model = build({ classToken: 'front', randomClassToken: true, shuffleTokens: true })
+    const { grads } = valueAndGrad(() => sum(square(model.forward(image, streams(4)))), [model.posEmbed!, model.clsToken!])
+    expect(grads.map(({ shape }) => shape)).toEqual([
+      [1, 9, 8],
+      [1, 1, 8],
+    ])
   })
 })
 
