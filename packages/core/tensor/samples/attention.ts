@@ -19,7 +19,11 @@ function multiHead(qkv: Tensor, heads: number): Tensor {
 
 export const attentionSamples: readonly Sample[] = [
   { ...attend('one token', [1, 1, 1, 1, 3, 2]), noGradient: 'a single weight is 1 whatever the query' },
+  attend('two keys and seven queries', [1, 2, 7, 2, 3, 3]),
   attend('a window of 49', [2, 2, 49, 49, 5, 5]),
+  { ...attend('197 tokens, wide heads', [1, 2, 197, 197, 40, 40]), noGradient: 'as long as other samples are broad' },
+  { ...attend('keys in two blocks and one more', [1, 2, 35, 513, 8, 9]), noGradient: 'as long as other samples are broad' },
+  { ...attend('a negative scale', [1, 1, 5, 300, 4, 4], -0.7), noGradient: 'as long as other samples are broad' },
   attend('more keys than queries, wider values', [1, 3, 7, 17, 4, 9], 0.3),
   attend('odd head size', [1, 1, 16, 16, 49, 49]),
   {
@@ -46,6 +50,13 @@ export const attentionSamples: readonly Sample[] = [
     run: (q, k, v) => scaledDotProductAttention(q, k, v),
   },
   { op: 'attention', name: 'views of one projection', inputs: [of([2, 9, 24])], run: (x) => multiHead(x, 2) },
+  {
+    op: 'attention',
+    name: 'large scores, larger ones later',
+    inputs: [of([33, 4], { fill: [1e4, 1, 1e4] }), of([517, 4], { fill: [-1e3, 20, 1e3, 5, 60, 0] }), of([517, 4])],
+    run: (q, k, v) => scaledDotProductAttention(q, k, v),
+    noGradient: 'saturated',
+  },
   {
     op: 'attention',
     name: 'large scores',

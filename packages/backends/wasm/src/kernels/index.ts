@@ -1,4 +1,5 @@
 import type { Kernel } from '../kernel.js'
+import { attention } from './attention.js'
 import { avgPool2d } from './avg-pool2d.js'
 import { avgPool2dGrad } from './avg-pool2d-grad.js'
 import { cast } from './cast.js'
@@ -35,6 +36,7 @@ export const kernels: readonly Kernel[] = [
   conv2d,
   depthwiseConv2d,
   layerNorm,
+  attention,
   selectiveScan,
   softmax,
   logSoftmax,

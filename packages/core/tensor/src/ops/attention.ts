@@ -53,31 +53,26 @@ export const attentionOp: Op<AttentionAttrs> = {
       ),
     ]
   },
-  // The weights are computed again, range by range, as in Dao et al., arXiv 2205.14135.
+  // The weights are computed again, range by range, as in Dao et al., arXiv 2205.14135. Gradients of keys and values are
+  // sums that grow with every range: as many parts would take memory that grows faster than the length.
   vjp: ([g], { inputs: [q, k, v], outputs: [y], attrs: { scale } }) => {
-    const ranges = queryRanges(q.shape[q.rank - 2], k.shape[k.rank - 2])
-    if (ranges.length === 0) return [undefined, undefined, undefined]
-    const parts = ranges.map(([from, to]) =>
-      scope(() => {
+    let sums: readonly [Tensor, Tensor] | undefined
+    const gradQ: Tensor[] = []
+    for (const [from, to] of queryRanges(q.shape[q.rank - 2], k.shape[k.rank - 2])) {
+      const before = sums
+      const [dq, dk, dv] = scope(() => {
         const [queries, grads, outputs] = [q, g!, y].map((t) => slice(t, -2, from, to))
         const p = weights(queries, k, scale)
         const scores = mul(p, sub(matmul(grads, transpose(v)), sum(mul(grads, outputs), [-1], true)))
-        return [
-          mul(matmul(scores, k), scale),
-          matmul(transpose(scores), mul(queries, scale)),
-          matmul(transpose(p), grads),
-        ] as const
-      }),
-    )
-    const total = (i: 1 | 2): Tensor => parts.map((part) => part[i]).reduce((a, b) => add(a, b))
-    return [
-      concat(
-        parts.map(([dq]) => dq),
-        -2,
-      ),
-      total(1),
-      total(2),
-    ]
+        const ofK = matmul(transpose(scores), mul(queries, scale))
+        const ofV = matmul(transpose(p), grads)
+        return [mul(matmul(scores, k), scale), before ? add(ofK, before[0]) : ofK, before ? add(ofV, before[1]) : ofV]
+      })
+      for (const tensor of before ?? []) tensor.dispose()
+      sums = [dk, dv]
+      gradQ.push(dq)
+    }
+    return sums ? [concat(gradQ, -2), ...sums] : [undefined, undefined, undefined]
   },
   reference: ([q, k, v], { scale }, [out]) => {
     const [length, depth] = q.shape.slice(-2)
