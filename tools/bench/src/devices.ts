@@ -4,6 +4,7 @@ import { BenchError } from './errors.js'
 /** Backends by name. Each is imported when it is asked for. */
 const devices: Readonly<Record<string, (threads: number) => Promise<Backend>>> = {
   wasm: async (threads) => (await import('@scanline/wasm')).createWasmBackend({ threads }),
+  cpu: async (threads) => (await import('@scanline/cpu')).createCpuBackend({ threads }),
   reference: async () => new (await import('@scanline/tensor')).ReferenceBackend(),
 }
 

@@ -17,6 +17,10 @@ const devices: Readonly<Record<string, DeviceKind>> = {
     dtype: 'f32',
     open: async ({ threads }) => (await import('@scanline/wasm')).createWasmBackend(threads === undefined ? {} : { threads }),
   },
+  cpu: {
+    dtype: 'f32',
+    open: async ({ threads }) => (await import('@scanline/cpu')).createCpuBackend(threads === undefined ? {} : { threads }),
+  },
   reference: { dtype: 'f64', open: async () => new (await import('@scanline/tensor')).ReferenceBackend() },
 }
 

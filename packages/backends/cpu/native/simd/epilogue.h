@@ -1,0 +1,87 @@
+// What a matrix product or convolution does to a tile of results before they are stored.
+#pragma once
+
+#include "elements.h"
+#include "expression.h"
+#include "gemm.h"
+
+SCANLINE_KERNELS_BEGIN
+
+/**
+ * out = f(sums + addends, operands). Addends are read as the sums are stored; what else there is runs over the tile while
+ * it lies in the first cache. Extras are f32 matrices like the output, with strides of their own.
+ */
+class Epilogue {
+ public:
+  struct Extra {
+    int64_t row;
+    int64_t column;
+  };
+
+  explicit Epilogue(Reader& in)
+      : extras_(in.list([](Reader& one) {
+          const int64_t row = one.integer();
+          return Extra{row, one.integer()};
+        })),
+        addends_(in.integers()),
+        expression_(in) {}
+
+  size_t extraCount() const { return extras_.size(); }
+  size_t scratch() const {
+    return expression_.identity() ? 0 : expression_.scratch() + sizeof(float) * blockLength * (extras_.size() + 2);
+  }
+  /** Vector instructions for a vector of results. */
+  double cost() const { return static_cast<double>(addends_.size()) + expression_.cost(); }
+
+  /** The tile at (row, column) of matrices that start at `out` and `extras`. */
+  void run(Tile tile, const Left& left, const float* panel, int rows, int columns, float* out, int64_t outStride,
+           const float* const* extras, int64_t row, int64_t column, std::byte* scratch) const {
+    Rows addends[maxAddends];
+    for (size_t a = 0; a < addends_.size(); a++) {
+      const auto k = static_cast<size_t>(addends_[a]);
+      addends[a] = {extras[k] + row * extras_[k].row + column, extras_[k].row};
+    }
+    const int addendCount = static_cast<int>(addends_.size());
+    float* const to = out + row * outStride + column;
+    if (expression_.identity()) {
+      tile(left, panel, {to, outStride, columns, addends, addendCount});
+      return;
+    }
+    float* const registers = as<float>(scratch);
+    float* const results = as<float>(scratch + expression_.scratch());
+    float* const sums = results + blockLength;
+    tile(left, panel, {sums, columns, columns, addends, addendCount});
+    Operand operands[maxOperands];
+    operands[0] = {sums, false};
+    for (int k = 1; k < expression_.operandCount(); k++) {
+      const Extra& extra = extras_[static_cast<size_t>(k - 1)];
+      const float* const from = extras[k - 1] + row * extra.row + column * extra.column;
+      if (extra.row == 0 && extra.column == 0) {
+        float* const block = sums + k * blockLength;
+        store(block, splat(*from));
+        operands[k] = {block, true};
+        continue;
+      }
+      float* const block = sums + k * blockLength;
+      for (int r = 0; r < rows; r++)
+        loadAs<float>(reinterpret_cast<const std::byte*>(from + r * extra.row), extra.column, block + r * columns, columns);
+      operands[k] = {block, false};
+    }
+    if (outStride == columns || rows == 1) {
+      expression_.run(registers, operands, to, rows * columns);
+      return;
+    }
+    expression_.run(registers, operands, results, rows * columns);
+    for (int r = 0; r < rows; r++)
+      std::memcpy(to + r * outStride, results + r * columns, sizeof(float) * static_cast<size_t>(columns));
+  }
+
+ private:
+  std::vector<Extra> extras_;
+  /** Extras that are only added, straight onto the sums. Their columns lie next to each other. */
+  std::vector<int64_t> addends_;
+  /** Of what is left; operand k is extra k - 1. */
+  Expression expression_;
+};
+
+SCANLINE_KERNELS_END

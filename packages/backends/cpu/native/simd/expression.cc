@@ -1,0 +1,177 @@
+#include "expression.h"
+
+#include <algorithm>
+
+#include "math.h"
+
+SCANLINE_KERNELS_BEGIN
+
+namespace {
+
+double costOf(Name name) {
+  switch (name) {
+    case "exp"_name:
+      return 18;
+    case "log"_name:
+      return 30;
+    case "log1p"_name:
+      return 40;
+    case "sigmoid"_name:
+      return 26;
+    case "tanh"_name:
+      return 36;
+    case "erf"_name:
+      return 28;
+    case "div"_name:
+    case "sqrt"_name:
+      return 8;
+    case "sin"_name:
+    case "cos"_name:
+    case "pow"_name:
+      return 20.0 * lanes;
+    default:
+      return 3;
+  }
+}
+
+Vf truth(Vi mask) { return floats(mask & bits(splat(1.0f))); }
+
+}  // namespace
+
+Expression::Expression(Reader& in) {
+  struct Raw {
+    Name name;
+    std::vector<double> arguments;
+  };
+  const auto raw = in.list([](Reader& one) {
+    const int64_t length = one.integer();
+    Raw r{one.name(), {}};
+    for (int64_t i = 1; i < length; i++) r.arguments.push_back(one.number());
+    return r;
+  });
+
+  const int count = static_cast<int>(raw.size());
+  std::vector<int> lastUse(raw.size(), -1);
+  for (int i = 0; i < count; i++) {
+    if (raw[i].name == "input"_name || raw[i].name == "const"_name) continue;
+    for (double k : raw[i].arguments) lastUse[static_cast<size_t>(k)] = i;
+  }
+  std::vector<Value> values;
+  std::vector<int> free;
+  auto constant = [&](float x) {
+    const int at = static_cast<int>(constants_.size()) / lanes;
+    constants_.insert(constants_.end(), lanes, x);
+    return Value{Source::constant, at};
+  };
+  for (int i = 0; i < count; i++) {
+    const auto& [name, arguments] = raw[i];
+    if (name == "input"_name) {
+      const int k = static_cast<int>(arguments[0]);
+      operandCount_ = std::max(operandCount_, k + 1);
+      values.push_back({Source::input, k});
+    } else if (name == "const"_name) {
+      values.push_back(constant(static_cast<float>(arguments[0])));
+    } else {
+      Instruction made{name, {}, {}, {}, 0};
+      Value* const slots[] = {&made.a, &made.b, &made.c};
+      for (size_t k = 0; k < arguments.size(); k++) *slots[k] = values[static_cast<size_t>(arguments[k])];
+      // A block that is read for the last time can take the result: element by element it is read before it is written.
+      for (size_t k = 0; k < arguments.size(); k++) {
+        const auto argument = static_cast<size_t>(arguments[k]);
+        if (lastUse[argument] != i || values[argument].source != Source::block) continue;
+        free.push_back(values[argument].index);
+        lastUse[argument] = -1;
+      }
+      if (free.empty()) free.push_back(registerCount_++);
+      made.out = free.back();
+      free.pop_back();
+      values.push_back({Source::block, made.out});
+      instructions_.push_back(made);
+      cost_ += costOf(name);
+    }
+  }
+  // An operand or a constant alone: passed through one instruction, as results are written by instructions only.
+  if (count > 0 && values.back().source != Source::block) {
+    instructions_.push_back({"max"_name, values.back(), values.back(), {}, 0});
+    registerCount_ = std::max(registerCount_, 1);
+  }
+}
+
+namespace {
+
+/** Where an instruction reads: a vector at each step, or the same one. */
+struct Stream {
+  const float* at;
+  int step;
+  Vf whole(int i) const { return load(at + i * step); }
+  Vf part(int i, int n) const { return step ? load(at + i, n) : load(at); }
+};
+
+template <class F>
+INLINE void each(float* out, int length, F f) {
+  int i = 0;
+  for (; i + lanes <= length; i += lanes) store(out + i, f([i](const Stream& s) { return s.whole(i); }));
+  const int rest = length - i;
+  if (rest > 0)
+    store(out + i, f([i, rest](const Stream& s) { return s.part(i, rest); }), rest);
+}
+
+}  // namespace
+
+void Expression::run(float* scratch, const Operand* operands, float* out, int length) const {
+  const Instruction* const last = &instructions_.back();
+  auto resolve = [&](const Value& value) -> Stream {
+    if (value.source == Source::block) return {scratch + static_cast<ptrdiff_t>(value.index) * blockLength, 1};
+    if (value.source == Source::constant) return {constants_.data() + static_cast<ptrdiff_t>(value.index) * lanes, 0};
+    const Operand& operand = operands[value.index];
+    return {operand.data, operand.repeated ? 0 : 1};
+  };
+  for (const Instruction& one : instructions_) {
+    float* const to = &one == last ? out : scratch + static_cast<ptrdiff_t>(one.out) * blockLength;
+    const Stream a = resolve(one.a);
+    const Stream b = resolve(one.b);
+#define UNARY(name, value) \
+  case #name##_name:       \
+    each(to, length, [&](auto get) { const Vf x = get(a); return value; }); \
+    break;
+#define BINARY(name, value) \
+  case #name##_name:        \
+    each(to, length, [&](auto get) { const Vf x = get(a), y = get(b); return value; }); \
+    break;
+    switch (one.name) {
+      UNARY(neg, -x)
+      UNARY(abs, abs(x))
+      UNARY(sqrt, sqrt(x))
+      UNARY(exp, exp(x))
+      UNARY(log, log(x))
+      UNARY(log1p, log1p(x))
+      UNARY(floor, floor(x))
+      UNARY(ceil, ceil(x))
+      UNARY(sin, sin(x))
+      UNARY(cos, cos(x))
+      UNARY(tanh, tanh(x))
+      UNARY(erf, erf(x))
+      UNARY(sigmoid, sigmoid(x))
+      UNARY(sign, sign(x))
+      BINARY(add, x + y)
+      BINARY(sub, x - y)
+      BINARY(mul, x * y)
+      BINARY(div, x / y)
+      BINARY(min, min(x, y))
+      BINARY(max, max(x, y))
+      BINARY(pow, pow(x, y))
+      BINARY(lt, truth(x < y))
+      BINARY(le, truth(x <= y))
+      BINARY(eq, truth(x == y))
+      case "select"_name: {
+        const Stream c = resolve(one.c);
+        each(to, length, [&](auto get) { return get(a) != 0.0f ? get(b) : get(c); });
+        break;
+      }
+    }
+#undef UNARY
+#undef BINARY
+  }
+}
+
+SCANLINE_KERNELS_END

@@ -1,0 +1,143 @@
+// Vectors of f32 and i32 for the instruction set that a file is compiled for. `+ - * /`, comparisons (lanes of -1 or 0)
+// and `mask ? a : b` are the compiler's; here is what it has no operator for.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "../kernel.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+SCANLINE_KERNELS_BEGIN
+
+#if defined(__AVX512F__)
+constexpr int lanes = 16;
+#elif defined(__AVX2__)
+constexpr int lanes = 8;
+#else
+constexpr int lanes = 4;
+#endif
+
+typedef float Vf __attribute__((vector_size(4 * lanes)));
+typedef int32_t Vi __attribute__((vector_size(4 * lanes)));
+
+#define INLINE inline __attribute__((always_inline))
+
+INLINE Vi bits(Vf x) { return (Vi)x; }
+INLINE Vf floats(Vi x) { return (Vf)x; }
+
+INLINE Vf splat(float x) { return Vf{} + x; }
+INLINE Vi splat(int32_t x) { return Vi{} + x; }
+
+INLINE Vf load(const float* p) {
+  Vf x;
+  std::memcpy(&x, p, sizeof x);
+  return x;
+}
+
+INLINE void store(float* p, Vf x) { std::memcpy(p, &x, sizeof x); }
+
+#if defined(__AVX2__) && !defined(__AVX512F__)
+INLINE __m256i firstLanes(int n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
+/** The first `n` elements, zeros after them. Nothing beyond is touched. */
+INLINE Vf load(const float* p, int n) {
+#if defined(__AVX512F__)
+  return (Vf)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  return (Vf)_mm256_maskload_ps(p, firstLanes(n));
+#else
+  Vf x = {};
+  std::memcpy(&x, p, sizeof(float) * static_cast<size_t>(n));
+  return x;
+#endif
+}
+
+/** Stores the first `n` lanes. */
+INLINE void store(float* p, Vf x, int n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), (__m512)x);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, firstLanes(n), (__m256)x);
+#else
+  std::memcpy(p, &x, sizeof(float) * static_cast<size_t>(n));
+#endif
+}
+
+/** a · b + c, rounded once. */
+INLINE Vf fma(Vf a, Vf b, Vf c) {
+#if defined(__AVX512F__)
+  return (Vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+  return (Vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return (Vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#endif
+}
+
+INLINE Vf sqrt(Vf x) {
+#if defined(__AVX512F__)
+  return (Vf)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX2__)
+  return (Vf)_mm256_sqrt_ps((__m256)x);
+#else
+  return (Vf)vsqrtq_f32((float32x4_t)x);
+#endif
+}
+
+INLINE Vf floor(Vf x) {
+#if defined(__AVX512F__)
+  return (Vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (Vf)_mm256_floor_ps((__m256)x);
+#else
+  return (Vf)vrndmq_f32((float32x4_t)x);
+#endif
+}
+
+INLINE Vf ceil(Vf x) {
+#if defined(__AVX512F__)
+  return (Vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__)
+  return (Vf)_mm256_ceil_ps((__m256)x);
+#else
+  return (Vf)vrndpq_f32((float32x4_t)x);
+#endif
+}
+
+INLINE Vf toFloat(Vi x) { return __builtin_convertvector(x, Vf); }
+
+INLINE Vf abs(Vf x) { return floats(bits(x) & 0x7fffffff); }
+INLINE Vi signOf(Vf x) { return bits(x) & INT32_MIN; }
+
+/** The smaller, NaN if either is; -0 is smaller than 0. */
+INLINE Vf min(Vf a, Vf b) {
+  const Vf smaller = a == b ? floats(bits(a) | bits(b)) : (a < b ? a : b);
+  return a != a ? a : smaller;
+}
+
+/** The larger, NaN if either is; 0 is larger than -0. */
+INLINE Vf max(Vf a, Vf b) {
+  const Vf larger = a == b ? floats(bits(a) & bits(b)) : (a > b ? a : b);
+  return a != a ? a : larger;
+}
+
+/** The sum of all lanes, halves first: the same order everywhere. */
+INLINE float sum(Vf x) {
+  float all[lanes];
+  store(all, x);
+#pragma GCC unroll 4
+  for (int half = lanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; i++) all[i] += all[i + half];
+  return all[0];
+}
+
+SCANLINE_KERNELS_END

@@ -1,0 +1,3 @@
+export { type CpuOptions, createCpuBackend } from './backend.js'
+export { type Ceiling, measureCeiling } from './ceiling.js'
+export { explainCpu, isCpuAvailable } from './native.js'

@@ -1,0 +1,13 @@
+import { bytesPerElement, isContiguous, type Prepare, sizeOf, type TensorSpec } from '@scanline/tensor'
+import { copyLaunch } from './kernels/copy.js'
+
+/** Contiguous copies of those inputs that `wanted` (by default every strided one) asks for; nothing where none is needed. */
+export function packInputs(
+  inputs: readonly TensorSpec[],
+  wanted: (x: TensorSpec, input: number) => boolean = ({ shape, strides }) => !isContiguous(shape, strides),
+): { readonly prepare?: readonly Prepare[] } {
+  const prepare = inputs.flatMap((x, input) =>
+    wanted(x, input) ? [{ input, launch: copyLaunch(x), bytes: sizeOf(x.shape) * bytesPerElement[x.dtype] }] : [],
+  )
+  return prepare.length > 0 ? { prepare } : {}
+}
