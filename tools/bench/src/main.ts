@@ -1,11 +1,13 @@
 import { open, writeFile } from 'node:fs/promises'
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import type { Case } from './cases.js'
 import { deviceNames } from './devices.js'
 import { BenchError } from './errors.js'
 import { kernelName, kernelShapes } from './kernels.js'
 import { checkModel } from './models.js'
+import { list, wholeNumber, wholeNumbers } from './options.js'
 import { choosePeers } from './peers/index.js'
+import { resolutionCommand } from './resolution/command.js'
 import { type Environment, type Plan, run } from './run.js'
 import { formatReport } from './table.js'
 
@@ -47,16 +49,20 @@ export async function main(args: readonly string[], output: Output): Promise<num
     .option('--json <file>', 'write everything that was found out')
     .exitOverride()
     .configureOutput({ writeOut: output.out, writeErr: output.err })
-    .action(async (flags: Flags) => {
-      const planned = plan(flags, args)
-      if (flags.json) await mustBeWritable(flags.json)
-      const report = await run(planned, output)
-      output.progress('')
-      output.out(formatReport(report))
-      if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 2)}\n`)
-      const failed = report.results.some((r) => r.notRun !== undefined && r.runner.name === 'scanline')
-      status = report.interrupted ? interruptedStatus : failed ? 1 : 0
-    })
+  command.action(async (flags: Flags) => {
+    const planned = plan(flags, args)
+    if (flags.json) await mustBeWritable(flags.json)
+    const report = await run(planned, output)
+    output.progress('')
+    output.out(formatReport(report))
+    if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 2)}\n`)
+    const failed = report.results.some((r) => r.notRun !== undefined && r.runner.name === 'scanline')
+    status = report.interrupted ? interruptedStatus : failed ? 1 : 0
+  })
+  const resolution = resolutionCommand(output, (failed) => {
+    status = output.signal?.aborted ? interruptedStatus : failed ? 1 : 0
+  })
+  command.addCommand(resolution.copyInheritedSettings(command))
   try {
     await command.parseAsync(args, { from: 'user' })
     return status
@@ -98,17 +104,3 @@ function chosenKernels(parts: readonly string[] | true) {
   if (odd) throw new BenchError(`no kernel's name contains "${odd}"; there are:\n  ${names.join('\n  ')}`)
   return kernelShapes.filter((shape) => parts.some((part) => kernelName(shape).includes(part)))
 }
-
-function list(text: string): string[] {
-  const names = text.split(',').map((name) => name.trim())
-  if (names.some((name) => name === '')) throw new InvalidArgumentError('expected names with commas between them')
-  return names
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number from 1 on')
-  return value
-}
-
-const wholeNumbers = (text: string): number[] => [...new Set(list(text).map(wholeNumber))]

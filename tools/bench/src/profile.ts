@@ -41,7 +41,7 @@ export interface ProfileLength {
 export async function profileModel(what: Case, { device: name, threads }: Runner, length: ProfileLength): Promise<Profile> {
   if (what.kind !== 'model') throw new BenchError('--profile needs a model; a kernel is a single step')
   const device = new WatchedBackend(await openDevice(name, threads))
-  const model = await buildModel(what.model, device)
+  const model = await buildModel(what, device)
   const input = modelInput(what)
   const program = await compile((x) => model.forward(x), [{ shape: input.shape, dtype: 'f32' }], { device })
   const spec = device.program

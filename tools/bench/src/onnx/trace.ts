@@ -9,7 +9,7 @@ import { type Attribute, type Initializer, type OnnxGraph, type OnnxNode, writeO
 /** A model, as the zoo builds it for a benchmark, as an ONNX file with standard operators. Throws `BenchError` for an op without one. */
 export async function onnxOfModel(what: ModelCase): Promise<Uint8Array> {
   const device = new ReferenceBackend()
-  const model = await buildModel(what.model, device)
+  const model = await buildModel(what, device)
   const input: ValueSpec = { shape: modelInput(what).shape, dtype: 'f32' }
   const { graph } = trace((x) => model.forward(x) as Tensor, [input], device)
   return writeOnnx(await onnxOfGraph(graph))
