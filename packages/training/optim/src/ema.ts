@@ -1,4 +1,4 @@
-import { ArgumentError, cast, isFloat, scope, type Tensor } from '@scanline/tensor'
+import { ArgumentError, cast, concat, isFloat, mul, reshape, scope, sum, type Tensor } from '@scanline/tensor'
 import { fused } from './fused.js'
 
 export interface EmaOptions {
@@ -58,12 +58,16 @@ const averaged = (average: Tensor, value: Tensor, { decay, rest }: Scalars): Ten
   fused({ average, value, decay, rest }, (f, x) => f.add(f.mul(x.average, x.decay), f.mul(x.value, x.rest)))
 
 /**
- * In float32 and truncated, as PyTorch does for whole numbers. The last factor stands for PyTorch's rounding of each
- * product, without which 0.9 · 100 + 0.1 · 110 would be a little less than 101 where operations are fused.
+ * In float32 and truncated, as PyTorch does for whole numbers. Which of two neighbours comes out may hang on the rounding
+ * of each product, so they are stored before they are summed.
  */
 const averagedCounter = (average: Tensor, value: Tensor, { decay, rest }: Scalars): Tensor =>
   scope(() => {
-    const [a, b, d, r] = [average, value, decay, rest].map((t) => cast(t, 'f32'))
-    const sum = fused({ a, b, d, r }, (f, x) => f.mul(f.add(f.mul(x.a, x.d), f.mul(x.b, x.r)), 1 + 2 ** -22))
-    return cast(sum, average.dtype)
+    const pair = (a: Tensor, b: Tensor) =>
+      concat(
+        [a, b].map((t) => cast(reshape(t, [1, -1]), 'f32')),
+        0,
+      )
+    const summed = sum(mul(pair(average, value), pair(decay, rest)), [0])
+    return reshape(cast(summed, average.dtype), average.shape)
   })

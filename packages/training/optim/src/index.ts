@@ -6,6 +6,7 @@ export { type LambOptions, lamb } from './lamb.js'
 export { LossScale } from './loss-scale.js'
 export { globalNorm, type NormKind } from './norm.js'
 export type { GradientInfo, Optimizer, Parameter, Updated } from './optimizer.js'
+export { pack, unpack } from './scalars.js'
 export {
   type Cycles,
   cosine,

@@ -87,13 +87,13 @@ function updated(
   )
   const careful = caution ? cautious(direction, grad) : direction
   const inside = decoupledDecay ? 0 : weightDecay
-  const whole = inside === 0 ? careful : fused({ careful, value }, (f, x) => f.add(x.careful, f.mul(x.value, inside)))
-  const ratio = weightDecay !== 0 || alwaysAdapt ? trustRatio(value, whole, trustClip) : undefined
   const outside = decoupledDecay ? weightDecay * lrScale : 0
-  const next = fused({ value, whole, lr, ...(ratio && { ratio }) }, (f, x) => {
+  const whole = inside === 0 ? careful : fused({ careful, value }, (f, x) => f.add(x.careful, f.mul(x.value, inside)))
+  const kept = outside === 0 ? value : fused({ value, lr }, (f, x) => f.mul(x.value, f.sub(1, f.mul(x.lr, outside))))
+  const ratio = weightDecay !== 0 || alwaysAdapt ? trustRatio(kept, whole, trustClip) : undefined
+  const next = fused({ kept, whole, lr, ...(ratio && { ratio }) }, (f, x) => {
     const rate = lrScale === 1 ? x.lr : f.mul(x.lr, lrScale)
-    const step = f.mul(rate, 'ratio' in x ? f.mul(x.whole, x.ratio as Term) : x.whole)
-    return f.sub(outside === 0 ? x.value : f.sub(x.value, f.mul(f.mul(x.lr, outside), x.value)), step)
+    return f.sub(x.kept, f.mul(rate, 'ratio' in x ? f.mul(x.whole, x.ratio as Term) : x.whole))
   })
   return { value: next, buffers: { exp_avg, exp_avg_sq } }
 }

@@ -35,7 +35,8 @@ export interface GradientInfo {
  *
  * @example
  * const rule = adamw({ betas: [0.9, 0.999] })
- * const scalars = mapValues(rule.scalars(1e-3, 1), (v) => tensor([v], { device }))
+ * const numbers = rule.scalars(1e-3, 1)
+ * const scalars = unpack(tensor(pack(numbers), { device }), Object.keys(numbers))
  * const [next] = rule.update([{ value, grad, buffers: { exp_avg, exp_avg_sq }, weightDecay: 0.05 }], scalars)
  */
 export interface Optimizer<Scalar extends string = string> {

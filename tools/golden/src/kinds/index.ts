@@ -26,6 +26,7 @@ import { randomErasing } from './random-erasing.js'
 import { resize } from './resize.js'
 import { resizeCoefficients } from './resize-coefficients.js'
 import { trainTransforms } from './train-transforms.js'
+import { trainingKinds } from './training.js'
 import { vimBlocks } from './vim-blocks.js'
 import { vimDense } from './vim-dense.js'
 import { vimGradients } from './vim-gradients.js'
@@ -48,6 +49,7 @@ export const kinds: readonly Kind[] = [
   randomCrop,
   trainTransforms,
   randomErasing,
+  ...trainingKinds,
   checkpoints,
   ops,
   mambaoutModel,
