@@ -7,17 +7,20 @@ import { plan } from './plan.js'
 import { Program } from './program.js'
 import { trace } from './trace.js'
 
-export interface CompileOptions {
+/** An output and the input whose memory it takes, each by its number. */
+export type InPlace = readonly [output: number, input: number]
+
+export interface CompileOptions<T extends Tree = Tree> {
   readonly device: Backend
   /** False skips folding and fusion: every op stays a step of its own. For finding out whether a pass is to blame. */
   readonly optimize?: boolean
   /**
-   * Pairs of an output and the input whose memory it takes, counted from 0 in the order of `leaves`: `run` then gives
-   * those results as tensors over the same memory as the inputs handed in, which hold the new values from then on. For
-   * state that is replaced on every run, such as parameters in a training step. Where the old value is still needed when
-   * the new one is computed, it is copied there at the end.
+   * Outputs that take the memory of an input, counted from 0 in the order of `leaves`, or a function that finds them in
+   * what the traced function gave. `run` gives those results as tensors over the same memory as the inputs handed in,
+   * which hold the new values from then on: for state that is replaced on every run, such as parameters in a training
+   * step. Where the old value is still needed when the new one is computed, it is copied there at the end.
    */
-  readonly inPlace?: readonly (readonly [output: number, input: number])[]
+  readonly inPlace?: readonly InPlace[] | ((result: T) => readonly InPlace[])
 }
 
 /**
@@ -35,11 +38,11 @@ export interface CompileOptions {
 export async function compile<T extends Tree>(
   f: (...inputs: Tensor[]) => T,
   inputs: readonly ValueSpec[],
-  { device, optimize = true, inPlace = [] }: CompileOptions,
+  { device, optimize = true, inPlace = [] }: CompileOptions<T>,
 ): Promise<Program<T>> {
   const { graph, result, captured } = trace(f, inputs, device)
   const optimized = optimize ? runPasses(graph) : graph
-  const overwrites = checkedOverwrites(inPlace, optimized)
+  const overwrites = checkedOverwrites(() => (typeof inPlace === 'function' ? inPlace(result) : inPlace), optimized)
   const lowered = lower(optimized, overwrites)
   try {
     const spec = plan(
@@ -64,9 +67,9 @@ export async function compile<T extends Tree>(
   }
 }
 
-function checkedOverwrites(pairs: readonly (readonly [number, number])[], graph: Graph): Overwrites {
+function checkedOverwrites(pairs: () => readonly InPlace[], graph: Graph): Overwrites {
   try {
-    return checkOverwrites(pairs, graph)
+    return checkOverwrites(pairs(), graph)
   } catch (error) {
     for (const tensor of graph.constants.values()) tensor.dispose()
     throw error

@@ -1,4 +1,4 @@
-export { type CompileOptions, compile } from './compile.js'
+export { type CompileOptions, compile, type InPlace } from './compile.js'
 export { formatGraph, type Graph, type Node } from './graph.js'
 export { passes } from './passes/index.js'
 export { Program } from './program.js'

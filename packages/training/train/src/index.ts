@@ -1,0 +1,3 @@
+export * from './losses.js'
+export * from './mix.js'
+export * from './mix-plan.js'
