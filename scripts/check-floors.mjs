@@ -10,7 +10,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const floors = {
   'packages/core': ['packages/core'],
   'packages/backends': ['packages/core'],
-  'packages/io': ['packages/core'],
+  'packages/io': ['packages/core', 'packages/io'],
   'packages/training': ['packages/core', 'packages/io', 'packages/training'],
   'packages/blocks': ['packages/core'],
   'packages/models': ['packages/core', 'packages/io', 'packages/blocks', 'packages/models'],

@@ -1,0 +1,5 @@
+export * from './index.js'
+export type { Batch, DamagedImage, Loader, LoaderOptions } from './loader.node.js'
+export { createLoader } from './loader.node.js'
+export type { ImageFolder, OpenOptions } from './open-folder.node.js'
+export { checkClassCount, checkSameClasses, openImageFolder } from './open-folder.node.js'
