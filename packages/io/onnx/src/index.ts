@@ -1,3 +1,6 @@
-export * from './model.js'
-export { joined, serialize } from './serialize.js'
+export { OnnxExportError } from './errors.js'
+export { type Exportable, type ExportOptions, exportOnnx, type InputSpec } from './export.js'
+export type { Attribute, Dimension, ElementType, Initializer, OnnxGraph, OnnxModel, OnnxNode, Port } from './model.js'
 export { decode, encode } from './proto/codec.js'
+export type { Message } from './proto/schema.js'
+export { type Chunks, type ExternalDataOptions, onnxBytes, type Serialized, serialize } from './serialize.js'

@@ -19,6 +19,18 @@ export interface OnnxNode {
 
 export type ElementType = 'f32' | 'f64' | 'f16' | 'bf16' | 'i64' | 'i32' | 'u8' | 'bool'
 
+/** Numbers of element types in the format: TensorProto.DataType. */
+export const dataTypes: Readonly<Record<ElementType, number>> = {
+  f32: 1,
+  u8: 2,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  f64: 11,
+  bf16: 16,
+}
+
 /** A constant. `bytes` are its elements, little-endian and row-major. */
 export interface Initializer {
   readonly name: string

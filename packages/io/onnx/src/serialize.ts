@@ -1,5 +1,6 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import type { Attribute, ElementType, Initializer, OnnxGraph, OnnxModel, OnnxNode, Port } from './model.js'
+import { OnnxExportError } from './errors.js'
+import { type Attribute, dataTypes, type Initializer, type OnnxGraph, type OnnxModel, type OnnxNode, type Port } from './model.js'
 import { encode } from './proto/codec.js'
 import { type Message, schema } from './proto/schema.js'
 
@@ -26,17 +27,6 @@ const irVersions: readonly (readonly [opset: number, ir: bigint])[] = [
   [15, 8n],
 ]
 
-/** TensorProto.DataType. */
-const dataTypes: Readonly<Record<ElementType, number>> = {
-  f32: 1,
-  u8: 2,
-  i32: 6,
-  i64: 7,
-  bool: 9,
-  f16: 10,
-  f64: 11,
-  bf16: 16,
-}
 /** AttributeProto.AttributeType. */
 const attributeTypes = { float: 1, int: 2, string: 3, graph: 5, floats: 6, ints: 7 } as const
 /** TensorProto.DataLocation. */
@@ -68,8 +58,22 @@ export function serialize({ graph, opset, metadata = {} }: OnnxModel, outside?: 
   return { model: [encode('ModelProto', model), ...framed(schema.ModelProto.graph[0], body)], data }
 }
 
+/** Longer messages are refused by every reader of protobuf. */
+export const mostBytes = 2 ** 31 - 1
+
+/** A model as the bytes of one file. Throws `OnnxExportError` above 2 GiB, the most that one can have. */
+export function onnxBytes(model: OnnxModel): Uint8Array<ArrayBuffer> {
+  const chunks = serialize(model).model
+  const size = byteLength(chunks)
+  if (size > mostBytes)
+    throw new OnnxExportError(
+      `the model has ${size} bytes, and an ONNX file ${mostBytes} at most; saveOnnx of @scanline/onnx/node puts the weights into a file beside it, as serialize does with a location`,
+    )
+  return joined(chunks)
+}
+
 /** One array out of the chunks. */
-export function joined(chunks: Chunks): Uint8Array<ArrayBuffer> {
+function joined(chunks: Chunks): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(byteLength(chunks))
   let at = 0
   for (const chunk of chunks) {
