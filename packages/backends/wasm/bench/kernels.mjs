@@ -68,6 +68,27 @@ convolution('depthwiseConv2d', 28, 96, 96, 7, 1)
 convolution('depthwiseConv2d', 14, 192, 192, 7, 1)
 convolution('depthwiseConv2d', 7, 288, 288, 7, 1)
 
+/** A scan with every optional input; what counts are the multiply-adds of states and outputs, three for each state. */
+function scan(length, channels, states) {
+  const sequence = spec([1, length, channels])
+  const shared = spec([1, length, states])
+  const vector = spec([channels])
+  cases.push([
+    `selectiveScan ${length}×${channels}×${states}`,
+    {
+      op: 'selectiveScan',
+      inputs: [sequence, sequence, spec([channels, states]), shared, shared, vector, sequence, vector],
+      outputs: [sequence],
+      attrs: { skip: true, gate: true, bias: true, softplus: true, reverse: false, lastState: false },
+    },
+    6 * length * channels * states,
+  ])
+}
+
+scan(197, 384, 16)
+scan(196, 160, 8)
+scan(49, 320, 8)
+
 /** Milliseconds of every run. */
 async function time(backend, call) {
   const launch = backend.select(call)

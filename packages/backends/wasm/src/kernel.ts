@@ -70,6 +70,8 @@ export class KernelBuilder {
   readonly relaxedSimd: boolean
   readonly #name: string
   readonly #constants: ConstantPool
+  /** What is being written, and the constants that it keeps in variables. */
+  #function: { readonly f: FunctionBuilder; readonly held: Map<number, Local<'v128'>> } | undefined
 
   constructor(module: ModuleBuilder, name: string, relaxedSimd: boolean, constants: ConstantPool) {
     this.module = module
@@ -87,8 +89,28 @@ export class KernelBuilder {
     return this.module.function(this.#name, params, undefined, (f) => {
       const args = f.args as readonly Local<'i32'>[]
       const [begin, end, thread] = args.slice(pointers)
-      write(f, args.slice(0, pointers), { begin, end, thread })
+      this.#within(f, () => write(f, args.slice(0, pointers), { begin, end, thread }))
     })
+  }
+
+  /** A function of the kernel's own, for a loop that should have the registers to itself. */
+  helper(name: string, params: number, write: (f: FunctionBuilder, args: readonly Local<'i32'>[]) => void): FunctionRef {
+    return this.module.function(`${this.#name}_${name}`, new Array<'i32'>(params).fill('i32'), undefined, (f) => {
+      this.#within(f, () => write(f, f.args as readonly Local<'i32'>[]))
+    })
+  }
+
+  /**
+   * Constants are read once, at the start of the function: what a loop has no register for V8 then keeps on the stack and
+   * reads where it is used, while loads within a loop are all moved to its start and spilled from there.
+   */
+  #within(f: FunctionBuilder, write: () => void): void {
+    const outer = this.#function
+    const held = new Map<number, Local<'v128'>>()
+    this.#function = { f, held }
+    write()
+    f.prepend([...held].map(([address, local]) => [local, v128.load(0, address)] as const))
+    this.#function = outer
   }
 
   /** `x` in every f32 lane. */
@@ -100,7 +122,12 @@ export class KernelBuilder {
   splatBits(bits: number): Value<'v128'> {
     // Zero is one instruction without a load.
     const address = bits === 0 ? undefined : this.#constants.address(bits)
-    return address === undefined ? i32x4.const(bits) : v128.load(0, address)
+    if (address === undefined) return i32x4.const(bits)
+    if (!this.#function) return v128.load(0, address)
+    const { f, held } = this.#function
+    const local = held.get(address) ?? f.local('v128')
+    held.set(address, local)
+    return local
   }
 
   /** `a * b + c` on f32 lanes, fused where the engine can. */

@@ -11,7 +11,7 @@ import { type FunctionBuilder, f32x4, i32, type Local, type Operand, type Value,
 import type { KernelBuilder } from './kernel.js'
 import { element } from './layout.js'
 import { innermostContiguous, packInputs } from './pack-inputs.js'
-import { exp, log1p } from './vector-math.js'
+import { sigmoid, softplus as softplusOf } from './vector-math.js'
 import { keepLanes } from './vectors.js'
 
 type Vector = Value<'v128'>
@@ -150,11 +150,30 @@ export function separate(
   })
 }
 
-/** delta from what was given: the bias is in it already. */
-export function stepSize(k: KernelBuilder, f: FunctionBuilder, softplus: boolean, raw: Local<'v128'>): Local<'v128'> {
-  if (!softplus) return raw
-  return f.let(v128.bitselect(raw, log1p(k, f, f.let(exp(k, f, raw))), f32x4.gt(raw, k.splat(20))))
+/** Deltas from what was given: the bias is in them already. */
+export const stepSizes = (
+  k: KernelBuilder,
+  f: FunctionBuilder,
+  softplus: boolean,
+  raw: readonly Local<'v128'>[],
+): readonly Local<'v128'>[] => (softplus ? raw.map((x) => f.let(softplusOf(k, f, x))) : raw)
+
+/** y · silu(z) */
+export function gated(k: KernelBuilder, f: FunctionBuilder, y: Vector, gate: Vector): Vector {
+  const z = f.let(gate)
+  return f32x4.mul(f32x4.mul(y, z), sigmoid(k, f, z))
 }
+
+/** The rows of an output [N, L, D] at a spot. */
+export const outputSequence = (
+  f: FunctionBuilder,
+  { length, channels }: Pick<ScanParams, 'length' | 'channels'>,
+  pointer: Local<'i32'>,
+  { image, channel }: Spot,
+): Sequence => ({
+  from: f.let(i32.add(element(pointer, image, 4 * length * channels), i32.mul(channel, 4))),
+  stride: 4 * channels,
+})
 
 /** Where a state lies in rows of `bytes` a state. */
 export interface State {

@@ -10,11 +10,14 @@ const ulps: Partial<Record<UnaryName, number>> = {
   log1p: 2,
   tanh: 2,
   erf: 2,
-  sigmoid: 2,
+  sigmoid: 2.5,
   sin: 0.51,
   cos: 0.51,
   sqrt: 0.51,
 }
+
+/** Gives 0 for some results that are denormal. */
+const flushes: readonly UnaryName[] = ['sigmoid']
 
 const special = [
   0,
@@ -86,6 +89,7 @@ eachBackend('expressions', (backend) => {
         if (!Object.is(actual[i], rounded)) expect.fail(`${name}(${x}) is ${actual[i]}, expected ${rounded}`)
         continue
       }
+      if (flushes.includes(name) && exact < 2 ** -126 && actual[i] === 0) continue
       const error = Math.abs(actual[i] - exact) / ulp(exact)
       if (!(error <= worst.error)) worst = { error, x, got: actual[i], expected: exact }
     }

@@ -42,6 +42,11 @@ export class FunctionBuilder implements FunctionRef {
     this.#emit(value(local.type, to), 0x21, ...uleb(local.index))
   }
 
+  /** Sets variables at the start of the function. */
+  prepend(values: readonly (readonly [Local, Value])[]): void {
+    this.code.unshift(...values.flatMap(([local, x]) => [...x.code, 0x21, ...uleb(local.index)]))
+  }
+
   /** Stores by the instruction of each type; `offset` is a constant number of bytes. */
   readonly store = {
     i32: (address: Operand<'i32'>, x: Operand<'i32'>, offset = 0) => this.#store('i32', [0x36, 2], address, x, offset),

@@ -12,7 +12,7 @@ import {
   type Spot,
   selectScan,
   separate,
-  stepSize,
+  stepSizes,
 } from '../scan-steps.js'
 import { coordinates } from '../taps.js'
 import { decayFactor, sigmoid } from '../vector-math.js'
@@ -105,7 +105,7 @@ function emitBlock(
   const { row, chunks } = layout
   const reader = new ScanReader(f, params, pointers, spot)
   const part = (offset: number) => f.let(i32.add(scratch, offset))
-  const [dh, da, checkpoints, history, powers, stepSizes] = [
+  const [dh, da, checkpoints, history, powers, sizes] = [
     layout.dh,
     layout.da,
     layout.checkpoints,
@@ -137,8 +137,8 @@ function emitBlock(
   const advance = (first: Local<'i32'>, count: Operand<'i32'>) =>
     f.for(0, count, 1, (j) => {
       const t = position(i32.add(first, j))
-      const step = stepSize(k, f, softplus, rawStep(t))
-      f.store.v128(element(stepSizes, j, 16), step)
+      const [step] = stepSizes(k, f, softplus, [rawStep(t)])
+      f.store.v128(element(sizes, j, 16), step)
       const input = f.let(f32x4.mul(step, read(along(u, t))))
       const rowB = f.let(along(b, t))
       const [before, factors] = [f.let(element(history, j, row)), f.let(element(powers, j, row))]
@@ -156,7 +156,7 @@ function emitBlock(
   const retreat = (j: Local<'i32'>, t: Local<'i32'>) => {
     const raw = rawStep(t)
     const x = read(along(u, t))
-    const step = f.let(v128.load(element(stepSizes, j, 16)))
+    const step = f.let(v128.load(element(sizes, j, 16)))
     const input = f.let(f32x4.mul(step, x))
     const given = read(along(gradient, t))
     const gateValue = z && read(along(z, t))

@@ -1,0 +1,232 @@
+import {
+  call,
+  type FunctionBuilder,
+  type FunctionRef,
+  f32x4,
+  i32,
+  type Local,
+  type Operand,
+  type Value,
+  v128,
+} from './assembler/index.js'
+import type { KernelBuilder } from './kernel.js'
+import { element } from './layout.js'
+import { along, type ScanParams, ScanReader, type Sequence, type Spot, separate, stepSizes } from './scan-steps.js'
+import { coordinates } from './taps.js'
+import { decayFactors } from './vector-math.js'
+
+/** Channels of an item: a cache line of each row. */
+const together = 16
+
+/** Steps of a block, and the most bytes for its decay factors: with the rest they stay in the nearest cache. */
+const longestBlock = 16
+const factorBytes = 16 * 1024
+
+/** States that are worked on without a loop: they and the rest fit the registers. */
+const straight = 8
+
+type Sizes = Pick<ScanParams, 'length' | 'states'>
+
+const blockSteps = ({ length, states }: Sizes): number =>
+  Math.max(1, Math.min(length, longestBlock, Math.floor(factorBytes / (16 * Math.max(1, states)))))
+
+/** Byte offsets in a thread's scratch memory: vectors of four channels by state or by step, then states by step. */
+function scratchLayout(sizes: Sizes) {
+  const vectors = together / 4
+  const byState = 16 * sizes.states * vectors
+  const byStep = 16 * blockSteps(sizes) * vectors
+  const stepSizes = 2 * byState
+  const inputs = stepSizes + byStep
+  const totals = inputs + byStep
+  const factors = totals + byStep
+  return { rates: 0, h: byState, stepSizes, inputs, totals, factors, size: factors + 16 * blockSteps(sizes) * sizes.states }
+}
+
+export const scratchBytes = (sizes: Sizes): number => scratchLayout(sizes).size
+
+export const scanItems = ({ batch, groups, channels }: Pick<ScanParams, 'batch' | 'groups' | 'channels'>): number =>
+  batch * groups * Math.ceil(channels / groups / together)
+
+/** Vector instructions for an item. */
+export const scanCost = ({ length, states }: Sizes): number => (together / 4) * length * (70 + 17 * states)
+
+/** Visits an item's vectors of channels: sixteen channels, or what is left at the end of a group. */
+export function eachBlock(
+  f: FunctionBuilder,
+  { batch, groups, channels }: Pick<ScanParams, 'batch' | 'groups' | 'channels'>,
+  item: Local<'i32'>,
+  visit: (spots: readonly Spot[]) => void,
+): void {
+  const perGroup = channels / groups
+  const blocks = Math.ceil(perGroup / together)
+  const [image, group, block] = coordinates(f, item, [batch, groups, blocks])
+  const channel = f.let(i32.add(i32.mul(group, perGroup), i32.mul(block, together)))
+  const visitFirst = (count: number) => {
+    const vectors = Array.from({ length: Math.ceil(count / 4) }, (_, i) => 4 * i)
+    visit(vectors.map((at) => ({ image, group, channel: f.let(i32.add(channel, at)), lanes: Math.min(4, count - at) })))
+  }
+  const rest = perGroup % together
+  if (rest === 0) visitFirst(together)
+  else if (blocks === 1) visitFirst(rest)
+  else
+    f.if(
+      i32.lt_u(block, blocks - 1),
+      () => visitFirst(together),
+      () => visitFirst(rest),
+    )
+}
+
+/** The loops over decay factors: with limits to the exponent, and for blocks that need none. */
+export interface FactorLoops {
+  readonly limited: FunctionRef
+  readonly plain: FunctionRef
+}
+
+/** Functions (rates, step sizes, bytes from one to the next, count, to) that write factors [count, S] of four channels. */
+export function factorLoops(k: KernelBuilder, states: number, name = ''): FactorLoops {
+  const define = (limited: boolean) =>
+    k.helper(`${limited ? 'limited' : 'plain'}${name}`, 5, (f, [rates, from, stride, count, to]) => {
+      const decay = decayFactors(k, f, { limited })
+      f.for(0, count, 1, () => {
+        const size = f.let(v128.load(from))
+        eachRun(f, states, (base, run) => {
+          const at = (pointer: Local<'i32'>) => (base ? i32.add(pointer, i32.mul(base, 16)) : pointer)
+          // Two at a time hide each other's latency and leave the constants in their registers.
+          for (let first = 0; first < run.length; first += 2) {
+            const pair = run.slice(first, first + 2)
+            const factors = decay(pair.map((s) => f.let(f32x4.mul(size, v128.load(at(rates), 16 * s)))))
+            for (const [i, s] of pair.entries()) f.store.v128(at(to), factors[i], 16 * s)
+          }
+        })
+        f.set(from, i32.add(from, stride))
+        f.set(to, i32.add(to, 16 * states))
+      })
+    })
+  return { limited: define(true), plain: define(false) }
+}
+
+export interface Scan {
+  readonly params: ScanParams
+  readonly pointers: readonly Local<'i32'>[]
+  /** Neighbours: an item's vectors of channels. */
+  readonly spots: readonly Spot[]
+  readonly scratch: Local<'i32'>
+  readonly loops: FactorLoops
+  readonly y: Sequence
+  /** What is stored for a step: `total` is Σ c h + d u, `vector` counts the item's vectors. */
+  finish(total: Local<'v128'>, t: Local<'i32'>, vector: number): Value<'v128'>
+}
+
+/**
+ * Scans an item from the first step to the last, a block of steps at a time, in loops that are each simple enough for
+ * sixteen registers: the block's step sizes and inputs, its decay factors, the states, which stay in registers, and then
+ * the outputs.
+ */
+export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void {
+  const { params, pointers, spots, scratch, loops, y } = scan
+  const { length, states, skip, bias, softplus, reverse } = params
+  const layout = scratchLayout(params)
+  const block = blockSteps(params)
+  const readers = spots.map((spot) => new ScanReader(f, params, pointers, spot))
+  const at = (offset: number) => f.let(i32.add(scratch, offset))
+  const [rates, h] = [layout.rates, layout.h].map((part) => spots.map((_, n) => at(part + 16 * states * n)))
+  const fastest = readers.map((reader, n) => {
+    reader.rates(k, rates[n])
+    f.memoryFill(h[n], 0, 16 * states)
+    const most = f.let<'v128'>(f32x4.const(0))
+    f.for(0, states, 1, (s) => f.set(most, f32x4.pmax(most, f32x4.abs(v128.load(element(rates[n], s, 16))))))
+    return most
+  })
+  const [u, delta, b, c] = (['u', 'delta', 'b', 'c'] as const).map((name) => readers[0].start(name))
+  const [d, deltaBias] = (['d', 'deltaBias'] as const).map((name) => readers.map((reader) => reader.vector(name)))
+  const [sizes, inputs, totals, factors] = [layout.stepSizes, layout.inputs, layout.totals, layout.factors].map(at)
+  const row = 16 * spots.length
+  const position = (i: Operand<'i32'>) => f.let(reverse ? i32.sub(length - 1, i) : i32.add(i, 0))
+  const onward = (pointer: Local<'i32'>, stride: number) => f.set(pointer, i32.add(pointer, reverse ? -stride : stride))
+
+  f.for(0, length, block, (first) => {
+    const count = f.let(i32.const(block))
+    if (length % block > 0) f.if(i32.gt_u(i32.add(first, block), length), () => f.set(count, length % block))
+    const largest = spots.map(() => f.let<'v128'>(f32x4.const(0)))
+
+    f.for(0, count, 1, (j) => {
+      const t = position(i32.add(first, j))
+      const [deltas, us] = [delta, u].map((sequence) => f.let(along(sequence, t)))
+      const raw = spots.map((_, n) => {
+        const given = v128.load(deltas, 16 * n)
+        return f.let(bias ? f32x4.add(given, deltaBias[n]) : given)
+      })
+      const to = f.let(i32.mul(j, row))
+      stepSizes(k, f, softplus, raw).forEach((size, n) => {
+        const x = f.let(v128.load(us, 16 * n))
+        f.set(largest[n], f32x4.pmax(largest[n], f32x4.abs(size)))
+        f.store.v128(i32.add(sizes, to), size, 16 * n)
+        f.store.v128(i32.add(inputs, to), f32x4.mul(size, x), 16 * n)
+        f.store.v128(i32.add(totals, to), skip ? f32x4.mul(d[n], x) : f32x4.const(0), 16 * n)
+      })
+    })
+
+    const start = position(first)
+    spots.forEach((_, n) => {
+      const args = [rates[n], i32.add(sizes, 16 * n), row, count, factors]
+      f.if(
+        v128.any_true(f32x4.gt(f32x4.mul(largest[n], fastest[n]), k.splat(126))),
+        () => f.do(call(loops.limited, ...args)),
+        () => f.do(call(loops.plain, ...args)),
+      )
+      eachRun(f, states, (base, run) => {
+        const fromState = (pointer: Value<'i32'>, bytes: number) => f.let(base ? i32.add(pointer, i32.mul(base, bytes)) : pointer)
+        const own = fromState(h[n], 16)
+        const held = run.map((s) => f.let(v128.load(own, 16 * s)))
+        const [rowB, rowC] = [b, c].map((rows) => fromState(along(rows, start), 4))
+        const factor = fromState(factors, 16)
+        const spot = f.let<'i32'>(i32.const(16 * n))
+        f.for(0, count, 1, () => {
+          const input = f.let(v128.load(i32.add(inputs, spot)))
+          const total = f.let(v128.load(i32.add(totals, spot)))
+          for (const s of run) {
+            const state = held[s - run[0]]
+            f.set(state, k.madd(v128.load(factor, 16 * s), state, f32x4.mul(input, v128.load32_splat(rowB, 4 * s))))
+            f.set(total, k.madd(v128.load32_splat(rowC, 4 * s), state, total))
+            // Stored each time, as V8 loads whatever it can before anything else, and only a store holds it up.
+            f.store.v128(i32.add(totals, spot), total)
+          }
+          f.set(spot, i32.add(spot, row))
+          f.set(factor, i32.add(factor, 16 * states))
+          onward(rowB, b.stride)
+          onward(rowC, c.stride)
+        })
+        for (const s of run) f.store.v128(own, held[s - run[0]], 16 * s)
+      })
+    })
+
+    f.for(0, count, 1, (j) => {
+      const t = position(i32.add(first, j))
+      const target = f.let(along(y, t))
+      const from = f.let(i32.add(totals, i32.mul(j, row)))
+      const results = spots.map((_, n) => f.let(scan.finish(f.let(v128.load(from, 16 * n)), t, n)))
+      for (const [n, { lanes }] of spots.entries()) f.store.lanes(target, results[n], lanes, 16 * n)
+    })
+  })
+}
+
+/** Writes the states after the last step as rows of [N, D, S]. */
+export function emitLastState(f: FunctionBuilder, { params, spots, scratch }: Scan, to: Local<'i32'>): void {
+  const { states, channels } = params
+  const { h } = scratchLayout(params)
+  for (const [n, { image, channel, lanes }] of spots.entries())
+    separate(f, states, f.let(i32.add(scratch, h + 16 * states * n)), to, i32.add(i32.mul(image, channels), channel), lanes)
+}
+
+/** Visits the states in runs of eight, the last perhaps shorter: the first of a run, and offsets from it. */
+function eachRun(
+  f: FunctionBuilder,
+  states: number,
+  visit: (base: Local<'i32'> | undefined, run: readonly number[]) => void,
+): void {
+  const range = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i)
+  const whole = states - (states % straight)
+  if (whole > straight) f.for(0, whole, straight, (base) => visit(base, range(0, straight)))
+  else if (whole > 0) visit(undefined, range(0, straight))
+  if (states % straight > 0) visit(undefined, range(whole, states % straight))
+}
