@@ -72,6 +72,7 @@ export async function createClassifier(options: ClassifierOptions): Promise<Clas
       ...(hub && { hub }),
       ...(onProgress && { onProgress }),
       ...(signal && { signal }),
+      ...(size !== undefined && { imgSize: size }),
     }
     model = await createModel(info.name, settings)
     checkClasses(model.numClasses, classes)

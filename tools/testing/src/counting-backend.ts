@@ -6,4 +6,5 @@ export class CountingBackend extends ReferenceBackend implements Backend {
     return { bytes }
   }
   override free(): void {}
+  override write(): void {}
 }

@@ -1,8 +1,24 @@
-import { BatchNorm2d, Conv2d, ConvTranspose2d, Identity, LayerNorm, Module, type ModuleOptions, stageIndices } from '@scanline/nn'
-import { gelu, maxPool2d, type RandomStreams, scope, slice, type Tensor } from '@scanline/tensor'
+import {
+  BatchNorm2d,
+  belowPrefix,
+  Conv2d,
+  ConvTranspose2d,
+  Identity,
+  LayerNorm,
+  type LoadOptions,
+  type LoadReport,
+  Module,
+  type ModuleOptions,
+  type StateSource,
+  type StateValue,
+  stageIndices,
+} from '@scanline/nn'
+import { ArgumentError, gelu, maxPool2d, type RandomStreams, scope, slice, type Tensor } from '@scanline/tensor'
 import { resolveConfig, type VimConfig } from './config.js'
 import { initialise } from './initialise.js'
+import { toVim } from './key-layout.js'
 import type { Streams } from './layer.js'
+import { type ClassTokenRows, patchRows } from './pos-embed.js'
 import { VimTrunk } from './trunk.js'
 
 /** What becomes of the last layer's output: nothing, the residual added, or that normalised. */
@@ -18,14 +34,53 @@ export interface DenseConfig
 const doubling = (inChannels: number, outChannels: number, options: ModuleOptions): ConvTranspose2d =>
   new ConvTranspose2d(inChannels, outChannels, 2, { stride: 2, ...options })
 
+export interface DenseLoadOptions extends LoadOptions {
+  /**
+   * Where a classifier's table has its class token. The published loaders take every one for `front` (the default), and
+   * so drop the first patch's row of the published models, whose class token is in the `middle`.
+   */
+  readonly classToken?: ClassTokenRows
+}
+
 /** Vim without class token and classifier. */
 abstract class VimDense extends VimTrunk {
   readonly lastLayer: LastLayer
+  readonly #initialised: boolean
 
   constructor({ lastLayer = 'none', ...config }: DenseConfig, finalNorm: boolean, options: ModuleOptions) {
     super(resolveConfig({ ...config, classToken: 'none', numClasses: 0 }), finalNorm, options)
     this.lastLayer = lastLayer
+    this.#initialised = options.generator !== undefined
     if (options.generator) initialise(this, options.generator)
+  }
+
+  /**
+   * As `Module.loadStateDict`, for a backbone's own file or a classifier's: of that, head and class tokens are left out, the
+   * position table is resized to this grid, and rotary tables are this grid's own. Layers that no classifier has keep what
+   * the generator gave them; throws `ArgumentError` without one, and for a table of no square grid.
+   */
+  override loadStateDict(source: StateSource, { classToken = 'front', ...options }: DenseLoadOptions = {}): Promise<LoadReport> {
+    const given = new Map<string, StateValue>(toVim(source))
+    const extraTokens = [...given.keys()].filter((name) => /^cls_token(_head|_tail)?$/.test(name)).length
+    if (extraTokens === 0 && !given.has('head.weight')) return super.loadStateDict(given, options)
+    const own = this.stateDict()
+    const entries = new Map([...given].filter(([name]) => own.has(name) || !/^(head\.|cls_token|norm_f\.|rope\.)/.test(name)))
+    const table = given.get('pos_embed')
+    if (this.posEmbed && table && (extraTokens > 0 || table.shape[1] !== this.patches))
+      entries.set(
+        'pos_embed',
+        patchRows(table, { to: this.grid, extraTokens, classToken: extraTokens > 1 ? 'double' : classToken }),
+      )
+    for (const [name, tensor] of own) {
+      if (name.startsWith('rope.')) entries.set(name, tensor)
+      if (!/^fpn\d/.test(name) || entries.has(name)) continue
+      if (!this.#initialised)
+        throw new ArgumentError(
+          `a classifier has no "${name}", which would stay undefined; build the backbone with a generator before its weights are loaded`,
+        )
+      entries.set(name, tensor)
+    }
+    return super.loadStateDict(entries, options)
   }
   /** The last layer's tokens as a map [N, h, w, embedDim]. */
   protected lastMap(streams: Streams, random?: RandomStreams): Tensor {
@@ -133,6 +188,10 @@ export class VimFeaturePyramid extends Module {
     this.simfp_4 = smooth(dim)
     this.simfp_5 = [new Identity(), ...smooth(dim)]
     this.net = new VimDetectionBackbone(config, options)
+  }
+  /** As `Module.loadStateDict`, for a detector's file too, whose other parts are left out. A classifier's goes into `net`. */
+  override loadStateDict(source: StateSource, options?: LoadOptions): Promise<LoadReport> {
+    return super.loadStateDict(belowPrefix(source, 'net.patch_embed.proj.weight'), options)
   }
   /** Images → p2, p3, p4, p5, p6. */
   forward(x: Tensor, random?: RandomStreams): Tensor[] {

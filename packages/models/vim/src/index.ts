@@ -1,6 +1,7 @@
 export type { VimConfig } from './config.js'
 export {
   type DenseConfig,
+  type DenseLoadOptions,
   type LastLayer,
   type SegmentationConfig,
   VimDetectionBackbone,

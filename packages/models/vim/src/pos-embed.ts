@@ -71,6 +71,30 @@ export function resizedPosEmbed(
   value: StateValue,
   { to, extraTokens = 1, classToken = 'front' }: Omit<ResizePosEmbedOptions, 'from'>,
 ): StateEntry {
+  return converted(value, extraTokens, to[0] * to[1] + extraTokens, (table, from) =>
+    resizePosEmbed(table, { from, to, extraTokens, classToken }),
+  )
+}
+
+/** `resizedPosEmbed` without the rows of the class tokens. Throws `ArgumentError`. */
+export function patchRows(
+  value: StateValue,
+  { to, extraTokens = 1, classToken = 'front' }: Omit<ResizePosEmbedOptions, 'from'>,
+): StateEntry {
+  return converted(value, extraTokens, to[0] * to[1], (table, from) =>
+    scope(() => {
+      const [a, , b, , c] = split(table, rows(from[0] * from[1], extraTokens, classToken), 1)
+      return resizePosEmbed(concat([a, b, c], 1), { from, to, extraTokens: 0 })
+    }),
+  )
+}
+
+function converted(
+  value: StateValue,
+  extraTokens: number,
+  length: number,
+  convert: (table: Tensor, from: readonly [number, number]) => Tensor,
+): StateEntry {
   const [n, tokens, dim] = value.shape
   const side = Math.sqrt(tokens - extraTokens)
   if (value.shape.length !== 3 || !Number.isInteger(side) || side < 1)
@@ -78,14 +102,14 @@ export function resizedPosEmbed(
       `a position table [${value.shape.join(', ')}] has no square grid and ${extraTokens} class tokens, so it cannot be resized; build the model with the image size of these weights, or resize the table with resizePosEmbed`,
     )
   return {
-    shape: [n, to[0] * to[1] + extraTokens, dim],
+    shape: [n, length, dim],
     dtype: 'f32',
     read: async () => {
       const values = await readStateValue('pos_embed', value, 'f64')
       const device = new ReferenceBackend()
       using table = tensor(Float64Array.from(values as ArrayLike<number>), { shape: value.shape, device, dtype: 'f64' })
-      using resized = resizePosEmbed(table, { from: [side, side], to, extraTokens, classToken })
-      return encode('f32', (await resized.data()) as Float64Array)
+      using result = convert(table, [side, side])
+      return encode('f32', (await result.data()) as Float64Array)
     },
   }
 }

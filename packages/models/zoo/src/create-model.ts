@@ -32,6 +32,16 @@ export interface CreateModelOptions extends ModelOverrides {
   readonly generator?: Generator
   /** Other classes than those of the weights: then the classifier is a new one. 0 for none. */
   readonly numClasses?: number
+  /**
+   * Of a training checkpoint, which may have both: the averaged weights, or those of the last step. Without it those that
+   * reach the published figures.
+   */
+  readonly averaged?: boolean
+  /**
+   * With `imgSize`: resize Vim's position table as the published fine-tuning does, which takes the first patch for the class
+   * token. False by default: every position keeps its token.
+   */
+  readonly resizeAsPublished?: boolean
   /** Other channels than those of the weights: then the first convolution is adapted. */
   readonly inChans?: number
   /** For downloads; one with the usual environment variables unless given. */
@@ -49,7 +59,8 @@ export interface FeaturesOnlyOptions extends Omit<CreateModelOptions, 'numClasse
 }
 
 /**
- * Builds a model by name, in evaluation mode; the caller disposes it. With `featuresOnly` it gives the outputs of its
+ * Builds a model by name, in evaluation mode; the caller disposes it. Vim runs images of `imgSize` only (224 unless told
+ * otherwise), every other family any size. With `featuresOnly` it gives the outputs of its
  * stages instead of logits.
  *
  * Rejects with `UnknownModelError`, `StateDictError` for weights of another model, `ArgumentError`, and what the hub and
@@ -90,7 +101,7 @@ async function withWeights<T>(
   use: (source: StateSource | undefined) => Promise<T>,
 ): Promise<T> {
   const { weights } = options
-  const { averagedWeights: ema = false } = familyOf(info)
+  const ema = options.averaged ?? familyOf(info).averagedWeights ?? false
   if (weights) return use('tensors' in weights ? stateDict(weights, { ema }) : weights)
   if (!options.pretrained) return use(undefined)
   const checkpoint = await download(info, options)
@@ -113,7 +124,7 @@ async function download(info: ModelInfo, { hub = createHub(), onProgress, signal
 }
 
 async function build(info: ModelInfo, options: CreateModelOptions, source: StateSource | undefined): Promise<Backbone> {
-  const { device, dtype, generator, dropPathRate, dropRate, onProgress } = options
+  const { device, dtype, generator, dropPathRate, dropRate, imgSize, onProgress, onNotice } = options
   const family = familyOf(info)
   const entries = source && new Map(family.rename(source))
   const found = entries && dimensions(family, entries)
@@ -126,12 +137,15 @@ async function build(info: ModelInfo, options: CreateModelOptions, source: State
       inChans,
       ...(dropPathRate !== undefined && { dropPathRate }),
       ...(dropRate !== undefined && { dropRate }),
+      ...(imgSize !== undefined && { imgSize }),
     },
     { device, ...(dtype && { dtype }), ...(!entries && generator && { generator }) },
   )
   try {
     if (entries) {
       adapt(model, family, entries, { numClasses, inChans }, found ?? {}, options)
+      const changes = family.resize?.(entries, model, { asPublished: options.resizeAsPublished ?? false })
+      for (const change of changes ?? []) onNotice?.(change)
       await model.loadStateDict(entries, {
         ...(onProgress && {
           onProgress: ({ loaded, total }) => onProgress({ phase: 'load', name: info.name, loaded, total }),

@@ -1,4 +1,6 @@
 import { EfficientViM, type EfficientViMVariant, variants } from '@scanline/efficientvim'
+import { belowPrefix } from '@scanline/nn'
+import { ArgumentError } from '@scanline/tensor'
 import type { ModelInfo } from '../model-info.js'
 import type { Family } from './family.js'
 
@@ -81,12 +83,13 @@ const models: readonly ModelInfo[] = [
 export const efficientvim: Family = {
   name: 'efficientvim',
   models,
-  // There is no dropout before the classifier in any published form.
-  create: (architecture, { dropRate: _, ...overrides }, options) =>
-    new EfficientViM({ ...variants[architecture as EfficientViMVariant], ...overrides }, options),
+  create: (architecture, { dropRate, imgSize: _, ...overrides }, options) => {
+    if (dropRate) throw new ArgumentError(`EfficientViM has no dropout, so dropRate must be 0, got ${dropRate}`)
+    return new EfficientViM({ ...variants[architecture as EfficientViMVariant], ...overrides }, options)
+  },
   firstConv: 'patch_embed.conv.0.conv.weight',
   classifier: 'heads.0',
   classifierParts: ['weights', 'weights_dist', 'heads', 'heads_dist'],
   averagedWeights: true,
-  rename: (entries) => [...entries].map(([name, value]) => [name, value]),
+  rename: (entries) => belowPrefix(entries, 'patch_embed.conv.0.conv.weight'),
 }

@@ -1,4 +1,4 @@
-import type { ModuleOptions } from '@scanline/nn'
+import type { ModuleOptions, StateValue } from '@scanline/nn'
 import type { Backbone } from '../backbone.js'
 import type { ModelInfo } from '../model-info.js'
 
@@ -8,8 +8,13 @@ export interface ModelOverrides {
   readonly inChans?: number
   /** Of the last block; the first has 0. */
   readonly dropPathRate?: number
-  /** Dropout before the classifier. */
+  /** Dropout where the family has it: before MambaOut's classifier, in MambaVision's token blocks, behind Vim's positions. */
   readonly dropRate?: number
+  /**
+   * Height and width of the images, or one number for both: for Vim, which runs one size only. All others run any size,
+   * and need not be told.
+   */
+  readonly imgSize?: number | readonly [number, number]
 }
 
 /** Models that share a constructor. A new family is one such object in the list of `registry.ts`. */
@@ -27,4 +32,6 @@ export interface Family {
   readonly averagedWeights?: boolean
   /** Entries of any published layout under the names of the module tree. */
   rename<T>(entries: Iterable<readonly [string, T]>): [string, T][]
+  /** Where weights depend on the size of the images: makes `entries` fit `model`, and says what was changed. */
+  readonly resize?: (entries: Map<string, StateValue>, model: Backbone, options: { readonly asPublished: boolean }) => string[]
 }

@@ -153,7 +153,7 @@ const models: readonly ModelInfo[] = [
 export const mambaout: Family = {
   name: 'mambaout',
   models,
-  create: (architecture, { dropRate, ...overrides }, options) =>
+  create: (architecture, { dropRate, imgSize: _, ...overrides }, options) =>
     new MambaOut(
       { ...variants[architecture as MambaOutVariant], ...overrides, ...(dropRate !== undefined && { headDropout: dropRate }) },
       options,

@@ -64,7 +64,7 @@ const models: readonly ModelInfo[] = [
 export const mambavision: Family = {
   name: 'mambavision',
   models,
-  create: (architecture, overrides, options) =>
+  create: (architecture, { imgSize: _, ...overrides }, options) =>
     new MambaVision({ ...variants[architecture as MambaVisionVariant], ...overrides }, options),
   firstConv: 'patch_embed.conv_down.0.weight',
   classifier: 'head',

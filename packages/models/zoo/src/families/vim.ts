@@ -1,4 +1,4 @@
-import { toVim, Vim, type VimVariant, variants } from '@scanline/vim'
+import { resizedPosEmbed, toVim, Vim, type VimVariant, variants } from '@scanline/vim'
 import type { ModelInfo } from '../model-info.js'
 import type { Family } from './family.js'
 
@@ -51,6 +51,12 @@ const models: readonly ModelInfo[] = [
     top1: 81.6,
     top5: 95.4,
   }),
+  // Of the first release, with rotary tables and without a class token.
+  model('vim_tiny_rope', 'Vim-tiny/resolve/main/vim_tiny_73p1.pth', {
+    params: 7_147_624,
+    top1: 73.1,
+    top5: 91.1,
+  }),
   model('vim_base', 'Vim-base-midclstok/resolve/main/vim_b_midclstok_81p9acc.pth', {
     params: 97_598_440,
     top1: 81.9,
@@ -61,8 +67,28 @@ const models: readonly ModelInfo[] = [
 export const vim: Family = {
   name: 'vim',
   models,
+  // A training file has averaged weights too. The published figures belong to `model`, but for those of the base model, of
+  // which a third party says the opposite: `averaged` of createModel chooses.
   create: (architecture, overrides, options) => new Vim({ ...variants[architecture as VimVariant], ...overrides }, options),
   firstConv: 'patch_embed.proj.weight',
   classifier: 'head',
   rename: toVim,
+  resize: (entries, model, { asPublished }) => {
+    const own = model.stateDict()
+    const table = entries.get('pos_embed')
+    const rows = own.get('pos_embed')?.shape[1]
+    const changed: string[] = []
+    if (model instanceof Vim && table && rows !== undefined && table.shape[1] !== rows) {
+      const { classToken } = model.config
+      const extraTokens = rows - model.patches
+      const place = asPublished || classToken === 'none' ? 'front' : classToken
+      entries.set('pos_embed', resizedPosEmbed(table, { to: model.grid, extraTokens, classToken: place }))
+      changed.push(`pos_embed was resized from ${table.shape[1]} to ${rows} tokens`)
+    }
+    for (const name of ['rope.freqs_cos', 'rope.freqs_sin']) {
+      const mine = own.get(name)
+      if (mine && entries.get(name)?.shape[0] !== mine.shape[0]) entries.set(name, mine)
+    }
+    return changed
+  },
 }
