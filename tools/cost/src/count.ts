@@ -1,11 +1,11 @@
-import { sizeOf, type Tensor, type Tree } from '@scanline/tensor'
+import { sizeOf } from '@scanline/tensor'
 import { listModels, modelInfo, UnknownModelError } from '@scanline/zoo'
 import { CostError } from './errors.js'
 import { type Family, type Form, families, type Size } from './families.js'
 import { publishedMacs } from './published-rules.js'
-import { type Call, type ForwardRecord, recordForward } from './record.js'
+import { recordForward } from './record.js'
 import { ShapeBackend } from './shape-backend.js'
-import { type Kind, kinds, workOf } from './work.js'
+import { type CountedCall, countCalls, type Kind, kinds } from './work.js'
 
 export interface CountOptions {
   /** The classifier unless told otherwise. */
@@ -86,9 +86,20 @@ export function recordModel(
 ) {
   const device = new ShapeBackend()
   const family = familyOf(model)
-  const { model: built, forward } = family.build(model, { form, size, options: { device } })
+  const { model: built, forward, without } = family.build(model, { form, size, options: { device } })
   const input = { shape: [batch, ...size, 3], dtype: 'f32' } as const
-  return { family, form, size, batch, built, record: recordForward(built, forward as (x: Tensor) => Tree, input, device) }
+  return {
+    family,
+    form,
+    size,
+    batch,
+    params: built
+      .namedParameters()
+      .filter(([name]) => without === undefined || !name.startsWith(`${without}.`))
+      .map(([name, { shape }]) => ({ name, count: sizeOf(shape) })),
+    model: built,
+    record: recordForward(built, forward, input, device),
+  }
 }
 
 /**
@@ -99,15 +110,14 @@ export function recordModel(
  * const { params, macs, publishedMacs } = countModel('mambaout_femto', { size: [224, 224] })
  */
 export function countModel(model: string, options: CountOptions = {}): Cost {
-  const { family, form, size, batch, built, record } = recordModel(model, options)
-  const works = record.calls.map((call) => ({ call, ...workOf(call) }))
-  const sum = (of: (work: (typeof works)[number]) => number): number => works.reduce((n, work) => n + of(work), 0)
-  const macs = sum((w) => w.macs)
-  const flops = sum((w) => w.flops)
+  const { family, form, size, batch, params, record } = recordModel(model, options)
+  const calls = countCalls(record.calls)
+  const sum = (of: (call: CountedCall) => number): number => calls.reduce((n, call) => n + of(call), 0)
+  const macs = sum((call) => call.macs)
+  const flops = sum((call) => call.flops)
   if (flops < 2 * macs) throw new CostError(`${model} has fewer operations (${flops}) than its ${macs} multiply-adds make`)
   const figure = form === 'classifier' && size[0] === size[1] ? infosOf(model).map((i) => i.published.gmacs[size[0]]) : []
   const published = figure.find((gmacs) => gmacs !== undefined)
-  const params = built.namedParameters().map(([name, tensor]) => ({ name, count: sizeOf(tensor.shape) }))
   return {
     model,
     family: family.name,
@@ -115,19 +125,19 @@ export function countModel(model: string, options: CountOptions = {}): Cost {
     size,
     batch,
     params: params.reduce((n, { count }) => n + count, 0),
-    publishedMacs: publishedMacs(record, family.rule),
+    publishedMacs: publishedMacs(calls, record.visits, family.rule),
     ...(published !== undefined && { published: published * 1e9 }),
     macs,
     macsByKind: Object.fromEntries(
-      kinds.filter((kind) => kind !== 'none').map((kind) => [kind, sum((w) => (w.kind === kind ? w.macs : 0))]),
+      kinds.filter((kind) => kind !== 'none').map((kind) => [kind, sum((call) => (call.kind === kind ? call.macs : 0))]),
     ) as Cost['macsByKind'],
     otherFlops: flops - 2 * macs,
     flops,
-    activations: sum((w) => (w.kind === 'none' ? 0 : sizeOf(w.call.outputs[0].shape))),
-    stages: partsBy(record, ({ path }) => stageOf(path), params, stageOf),
-    ops: partsBy(record, ({ op }) => op.name),
+    activations: sum((call) => (call.kind === 'none' ? 0 : sizeOf(call.outputs[0].shape))),
+    stages: partsBy(calls, ({ path }) => stageOf(path), params, stageOf),
+    ops: partsBy(calls, ({ op }) => op.name),
     modules: partsBy(
-      record,
+      calls,
       ({ path }) => path || 'model',
       params,
       (name) => name.slice(0, Math.max(0, name.lastIndexOf('.'))) || 'model',
@@ -140,8 +150,8 @@ export const stageOf = (path: string): string => /^[^.]+(\.\d+)?/.exec(path)?.[0
 
 /** Calls that share a name taken together, with the parameters of the same name, in the order of the model. */
 function partsBy(
-  { calls }: ForwardRecord,
-  nameOf: (call: Call) => string,
+  calls: readonly CountedCall[],
+  nameOf: (call: CountedCall) => string,
   params: readonly { readonly name: string; readonly count: number }[] = [],
   partOf: (parameter: string) => string = (name) => name,
 ): Part[] {
@@ -152,7 +162,7 @@ function partsBy(
     return known
   }
   for (const call of calls) {
-    const { macs, flops } = workOf(call)
+    const { macs, flops } = call
     // Views and copies compute nothing.
     if (flops === 0) continue
     const into = part(nameOf(call))

@@ -28,6 +28,8 @@ export type Size = readonly [height: number, width: number]
 export interface Built {
   readonly model: Module
   forward(x: Tensor): Tree
+  /** A child of the model that this form leaves out. */
+  readonly without?: string
 }
 
 interface BuildOptions {
@@ -57,8 +59,7 @@ const mambaout: Family = {
   build(name, { form, options }) {
     const model = new MambaOut(mambaoutVariants[name as MambaOutVariant], options)
     if (form === 'classifier') return withForward(model)
-    model.pruneIntermediateLayers()
-    return { model: model.eval(), forward: (x) => model.features(x) }
+    return { model: model.eval(), forward: (x) => model.features(x), without: 'head' }
   },
 }
 

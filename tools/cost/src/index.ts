@@ -10,4 +10,4 @@ export { type ModelSequences, type StageSequence, sequenceStudy, stageSequences,
 export { ShapeBackend } from './shape-backend.js'
 export { formatRows, type Rows } from './table.js'
 export { type BlockFlops, isLongSequence, longSequenceThreshold, transformerBlockFlops } from './transformer.js'
-export { type Kind, kinds, type Work, workOf } from './work.js'
+export { type CountedCall, countCalls, type Kind, kinds, type Work } from './work.js'

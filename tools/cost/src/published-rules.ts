@@ -1,7 +1,7 @@
 import { BatchNorm1d, BatchNorm2d, Conv2d, LayerNorm, type Module } from '@scanline/nn'
 import { sizeOf } from '@scanline/tensor'
-import type { ForwardRecord } from './record.js'
-import { isActivation, type Kind, scanStates, workOf } from './work.js'
+import type { Visit } from './record.js'
+import { type CountedCall, isActivation, type Kind, scanStates } from './work.js'
 
 type ModuleClass = abstract new (...args: never[]) => Module
 
@@ -62,13 +62,12 @@ export const efficientvimRule: PublishedRule = {
 }
 
 /** Multiply-adds of a forward pass as the authors of a family count them. */
-export function publishedMacs({ calls, visits }: ForwardRecord, rule: PublishedRule): number {
+export function publishedMacs(calls: readonly CountedCall[], visits: readonly Visit[], rule: PublishedRule): number {
   const { kinds, layers, perActivation = 0, perConvBias = 0, perScanState = 0 } = rule
   let macs = 0
   for (const call of calls) {
-    const { kind, macs: own } = workOf(call)
-    if (kinds.includes(kind)) macs += own
-    if (kind === 'scan') macs += perScanState * scanStates(call)
+    if (kinds.includes(call.kind)) macs += call.macs
+    if (call.kind === 'scan') macs += perScanState * scanStates(call)
     if (isActivation(call)) macs += perActivation * sizeOf(call.outputs[0].shape)
   }
   for (const { module, input, outputs } of visits) {

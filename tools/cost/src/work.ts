@@ -86,6 +86,12 @@ export function workOf(call: Call): Work {
   return { ...(products[op.name]?.(call) ?? { kind: 'none', macs: 0 }), flops }
 }
 
+/** A call and what it costs. */
+export type CountedCall = Call & Work
+
+/** Throws as `workOf` does. */
+export const countCalls = (calls: readonly Call[]): CountedCall[] => calls.map((call) => ({ ...call, ...workOf(call) }))
+
 /** Whether a pointwise op is an activation as a layer of its own: ReLU, GELU by erf or tanh. */
 export function isActivation({ op, attrs }: Call): boolean {
   if (op.name !== 'pointwise') return false
