@@ -1,7 +1,10 @@
 // Every native kernel by the name that `Launch.kernel` says; `KERNEL` in its file defines it.
 SCANLINE_KERNEL(cast)
 SCANLINE_KERNEL(concat)
+SCANLINE_KERNEL(conv2d)
 SCANLINE_KERNEL(copy)
+SCANLINE_KERNEL(depthwiseConv2d)
+SCANLINE_KERNEL(depthwiseConv2dWeightGrad)
 SCANLINE_KERNEL(matmul)
 SCANLINE_KERNEL(packMatrix)
 SCANLINE_KERNEL(pad)

@@ -68,8 +68,9 @@ class Matmul : public Kernel {
           const int rows = static_cast<int>(first + (end - first) * (t + 1) / tiles - row);
           const float* starts[maxTileRows];
           for (int r = 0; r < rows; r++) starts[r] = a + (row + r) * rowStride_;
-          epilogue_.run(tileOf(rows, vectors), {starts, 1, depth_}, b + column * depth_, rows, panels_.columns(panel), out,
-                        columns_, extras, row, column, share.scratch);
+          const Tile tile = tileOf(rows, vectors);
+          epilogue_.run([&](const Target& target) { tile({starts, 1, depth_}, b + column * depth_, target); }, rows,
+                        panels_.columns(panel), out, columns_, extras, row, column, share.scratch);
         }
       }
     }

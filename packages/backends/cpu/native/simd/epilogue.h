@@ -33,9 +33,13 @@ class Epilogue {
   /** Vector instructions for a vector of results. */
   double cost() const { return static_cast<double>(addends_.size()) + expression_.cost(); }
 
-  /** The tile at (row, column) of matrices that start at `out` and `extras`. */
-  void run(Tile tile, const Left& left, const float* panel, int rows, int columns, float* out, int64_t outStride,
-           const float* const* extras, int64_t row, int64_t column, std::byte* scratch) const {
+  /**
+   * The tile of `rows` by `columns` at (row, column) of matrices that start at `out` and `extras`: `produce(target)`
+   * computes the sums and writes them, with the addends, where it is told.
+   */
+  template <class Produce>
+  void run(Produce produce, int rows, int columns, float* out, int64_t outStride, const float* const* extras, int64_t row,
+           int64_t column, std::byte* scratch) const {
     Rows addends[maxAddends];
     for (size_t a = 0; a < addends_.size(); a++) {
       const auto k = static_cast<size_t>(addends_[a]);
@@ -44,13 +48,13 @@ class Epilogue {
     const int addendCount = static_cast<int>(addends_.size());
     float* const to = out + row * outStride + column;
     if (expression_.identity()) {
-      tile(left, panel, {to, outStride, columns, addends, addendCount});
+      produce(Target{to, outStride, columns, addends, addendCount});
       return;
     }
     float* const registers = as<float>(scratch);
     float* const results = as<float>(scratch + expression_.scratch());
     float* const sums = results + blockLength;
-    tile(left, panel, {sums, columns, columns, addends, addendCount});
+    produce(Target{sums, columns, columns, addends, addendCount});
     Operand operands[maxOperands];
     operands[0] = {sums, false};
     for (int k = 1; k < expression_.operandCount(); k++) {

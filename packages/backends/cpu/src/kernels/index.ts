@@ -1,7 +1,11 @@
 import type { KernelSpec } from '../kernel.js'
 import { cast } from './cast.js'
 import { concat } from './concat.js'
+import { conv2d } from './conv2d.js'
 import { copy } from './copy.js'
+import { depthwiseConv2d } from './depthwise-conv2d.js'
+import { depthwiseConv2dInputGrad } from './depthwise-input-grad.js'
+import { depthwiseConv2dWeightGrad } from './depthwise-weight-grad.js'
 import { flip } from './flip.js'
 import { matmul } from './matmul.js'
 import { packMatrix } from './pack-matrix.js'
@@ -10,4 +14,18 @@ import { pointwise } from './pointwise.js'
 import { reduce } from './reduce.js'
 
 /** Every kernel. For an op, the first that does not refuse a call runs it, so the special come before the general. */
-export const kernels: readonly KernelSpec[] = [cast, concat, copy, flip, matmul, packMatrix, pad, pointwise, reduce]
+export const kernels: readonly KernelSpec[] = [
+  cast,
+  concat,
+  conv2d,
+  copy,
+  depthwiseConv2d,
+  depthwiseConv2dInputGrad,
+  depthwiseConv2dWeightGrad,
+  flip,
+  matmul,
+  packMatrix,
+  pad,
+  pointwise,
+  reduce,
+]

@@ -1,4 +1,4 @@
-import { bytesPerElement, encode, type PadAttrs, type TensorSpec } from '@scanline/tensor'
+import { bytesPerElement, encode, type Launch, type PadAttrs, type TensorSpec } from '@scanline/tensor'
 import type { KernelSpec, Params } from '../kernel.js'
 import { movable, refuseTypes } from '../refuse.js'
 
@@ -32,20 +32,19 @@ function padAxes({ shape, strides }: TensorSpec, { before, after, interior }: Pa
   return axes.length > 0 ? axes : [{ length: 1, stride: 1, before: 0, after: 0, interior: 0 }]
 }
 
+/** The launch that puts a value around, and between, the elements of `x`. */
+export function padLaunch(x: TensorSpec, attrs: PadAttrs): Launch {
+  const params: Params = {
+    bytes: bytesPerElement[x.dtype],
+    axes: padAxes(x, attrs),
+    value: Array.from(encode(x.dtype, [attrs.value])),
+  }
+  return { kernel: 'pad', params }
+}
+
 /** The value around, and between, elements of any type. */
 export const pad: KernelSpec = {
   name: 'pad',
   op: 'pad',
-  select: (call) => {
-    const refusal = refuseTypes(call, movable)
-    if (refusal) return refusal
-    const [x] = call.inputs
-    const attrs = call.attrs as PadAttrs
-    const params: Params = {
-      bytes: bytesPerElement[x.dtype],
-      axes: padAxes(x, attrs),
-      value: Array.from(encode(x.dtype, [attrs.value])),
-    }
-    return { kernel: 'pad', params }
-  },
+  select: (call) => refuseTypes(call, movable) ?? padLaunch(call.inputs[0], call.attrs as PadAttrs),
 }
