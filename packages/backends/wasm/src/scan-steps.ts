@@ -33,17 +33,31 @@ export type ScanParams = ScanAttrs & {
 export function selectScan(call: OpCall) {
   const attrs = call.attrs as Attrs as ScanAttrs
   const { u, a, b } = scanOperands(call.inputs, attrs)
-  // Neighbouring channels are read as vectors, rows of b and c as runs; a, d and the bias are small.
-  const direct = (x: TensorSpec) => x.shape.length > 2 && innermostContiguous(x)
-  const outer = call.inputs.map((x) =>
-    (direct(x) ? x.strides : contiguousStrides(x.shape)).slice(0, -1).map((stride) => 4 * stride),
-  )
+  const outer = call.inputs.map(outerStrides)
   const { skip, gate, bias, softplus, reverse, lastState } = attrs
   return {
     params: { ...scanSizes(u, a, b), skip, gate, bias, softplus, reverse, lastState, outer },
     ...packInputs(call.inputs, (x) => !direct(x) && !isPacked(x)),
   }
 }
+
+// Neighbouring channels are read as vectors, rows of b and c as runs; a, d and the bias are small.
+const direct = (x: TensorSpec) => x.shape.length > 2 && innermostContiguous(x)
+
+const outerStrides = (x: TensorSpec): Outer =>
+  (direct(x) ? x.strides : contiguousStrides(x.shape)).slice(0, -1).map((stride) => 4 * stride)
+
+/** Where one more sequence [N, L, D] lies, input number `input`. */
+export const sequenceLayout = (x: TensorSpec, input: number) => ({
+  outer: outerStrides(x),
+  prepare: (packInputs([x], (t) => !direct(t)).prepare ?? []).map((one) => ({ ...one, input })),
+})
+
+/** Its rows at a spot. */
+export const sequenceAt = (f: FunctionBuilder, pointer: Local<'i32'>, outer: Outer, { image, channel }: Spot): Sequence => ({
+  from: f.let(i32.add(pointer, i32.mul(image, outer[0]), i32.mul(channel, 4))),
+  stride: outer[1],
+})
 
 const isPacked = ({ shape, strides }: TensorSpec) => contiguousStrides(shape).every((s, i) => s === strides[i] || shape[i] === 1)
 

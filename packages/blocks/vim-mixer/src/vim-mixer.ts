@@ -12,7 +12,7 @@ import {
 } from '@scanline/nn'
 import {
   ArgumentError,
-  add,
+  bidirectionalScan,
   causalConv1d,
   conv2d,
   exp,
@@ -180,14 +180,7 @@ export class VimMixer extends Module {
     return scope(() => {
       const inner = this.outProj.inFeatures
       const [x, z] = split(this.inProj.forward(tokens), [inner, inner])
-      const forward = this.scanInputs(x)
-      let y = this.scan(forward, z, this.A_log, this.D, this.dtProj)
-      if (this.kind === 'v1') y = add(y, this.scan(forward, z, this.A_b_log!, this.D, this.dtProj, true))
-      if (this.kind === 'v2') {
-        y = add(y, this.scan(this.scanInputs(x, true), z, this.A_b_log!, this.D_b!, this.dtProjB!, true))
-        if (this.divideOut) y = mul(y, 0.5)
-      }
-      const out = this.outProj.forward(y)
+      const out = this.outProj.forward(this.scan(x, z))
       return this.gamma ? mul(out, this.gamma) : out
     })
   }
@@ -199,23 +192,37 @@ export class VimMixer extends Module {
       throw new ArgumentError(`a Vim mixer of kind "${this.kind}" has no projections for the backward direction`)
     return scope(() => {
       const states = this.A_log.shape[1]
-      const u = backward ? silu(anticausal(x, conv)) : causalConv1d(x, conv.weight, conv.bias, { activation: 'silu' })
+      const u = backward ? anticausal(x, conv) : causalConv1d(x, conv.weight, conv.bias, { activation: 'silu' })
       const projected = xProj.forward(u)
       const [steps, b, c] = split(projected, [dtProj.inFeatures, states, states])
       return { u, projected, delta: matmul(steps, transpose(dtProj.weight)), b, c }
     })
   }
 
-  private scan({ u, delta, b, c }: ScanInputs, z: Tensor, log: Tensor, d: Tensor, { bias }: Linear, reverse = false): Tensor {
-    return selectiveScan(u, delta, neg(exp(log)), b, c, { d, z, deltaBias: bias, deltaSoftplus: true, reverse })
+  private scan(x: Tensor, z: Tensor): Tensor {
+    const { kind, divideOut, A_log, A_b_log, D, D_b, dtProj, dtProjB } = this
+    const direction = ({ u, delta, b, c }: ScanInputs, log: Tensor, d: Tensor, { bias }: Linear) => ({
+      ...{ u, delta, a: neg(exp(log)), b, c, d },
+      deltaBias: bias,
+    })
+    const inputs = this.scanInputs(x)
+    const forward = direction(inputs, A_log, D, dtProj)
+    if (kind === 'none') {
+      const { u, delta, a, b, c, ...rest } = forward
+      return selectiveScan(u, delta, a, b, c, { ...rest, z, deltaSoftplus: true })
+    }
+    const backward =
+      kind === 'v1' ? direction(inputs, A_b_log!, D, dtProj) : direction(this.scanInputs(x, true), A_b_log!, D_b!, dtProjB!)
+    const scale = kind === 'v2' && divideOut ? 0.5 : 1
+    return bidirectionalScan(forward, backward, { z, deltaSoftplus: true, scale })
   }
 }
 
-/** A causal convolution of the reversed sequence, reversed back: zeros behind the end, the first tap the farthest ahead. */
+/** silu of a causal convolution of the reversed sequence, reversed back: zeros behind the end, the first tap the farthest ahead. */
 function anticausal(x: Tensor, { weight, bias }: Conv1d): Tensor {
   const [n, length, channels] = x.shape
   const width = weight.shape[2]
   const taps = reshape(flip(weight, [2]), [channels, 1, 1, width])
   const y = conv2d(reshape(x, [n, 1, length, channels]), taps, bias, { padding: [0, 0, 0, width - 1], groups: channels })
-  return reshape(y, x.shape)
+  return reshape(silu(y), x.shape)
 }

@@ -1,4 +1,5 @@
 import { attentionSamples } from './attention.js'
+import { bidirectionalScanSamples } from './bidirectional-scan.js'
 import { castSamples } from './cast.js'
 import { concatSamples } from './concat.js'
 import { convTranspose2dSamples } from './conv-transpose2d.js'
@@ -39,6 +40,7 @@ export {
 /** Samples of every op of `@scanline/tensor`, and of small networks of them. */
 export const samples: readonly Sample[] = [
   ...attentionSamples,
+  ...bidirectionalScanSamples,
   ...castSamples,
   ...concatSamples,
   ...conv2dSamples,

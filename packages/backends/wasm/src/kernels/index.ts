@@ -2,6 +2,7 @@ import type { Kernel } from '../kernel.js'
 import { attention } from './attention.js'
 import { avgPool2d } from './avg-pool2d.js'
 import { avgPool2dGrad } from './avg-pool2d-grad.js'
+import { bidirectionalScan } from './bidirectional-scan.js'
 import { cast } from './cast.js'
 import { concat } from './concat.js'
 import { conv2d } from './conv2d.js'
@@ -37,6 +38,7 @@ export const kernels: readonly Kernel[] = [
   depthwiseConv2d,
   layerNorm,
   attention,
+  bidirectionalScan,
   selectiveScan,
   softmax,
   logSoftmax,

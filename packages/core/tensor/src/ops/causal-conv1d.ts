@@ -30,7 +30,8 @@ export function causalConv1d(
     const [n, length, channels] = x.shape
     const image = reshape(x, [n, 1, length, channels])
     const taps = reshape(weight, [channels, 1, 1, width])
-    const y = reshape(conv2d(image, taps, bias, { padding: [0, 0, width - 1, 0], groups: channels }), x.shape)
-    return activation === 'silu' ? silu(y) : y
+    const y = conv2d(image, taps, bias, { padding: [0, 0, width - 1, 0], groups: channels })
+    // Before the view, so that the convolution can apply it as it stores.
+    return reshape(activation === 'silu' ? silu(y) : y, x.shape)
   })
 }

@@ -1,6 +1,7 @@
 export * from './activation.js'
 export * from './arithmetic.js'
 export * from './attention.js'
+export * from './bidirectional-scan.js'
 export * from './cast.js'
 export * from './causal-conv1d.js'
 export * from './concat.js'
