@@ -6,6 +6,7 @@ import { efficientvimDense } from './efficientvim-dense.js'
 import { efficientvimGradients } from './efficientvim-gradients.js'
 import { efficientvimModel } from './efficientvim-model.js'
 import { evalTransforms } from './eval-transforms.js'
+import { folders } from './folders.js'
 import { geometry } from './geometry.js'
 import { imageFiles } from './image-files.js'
 import { images } from './images.js'
@@ -17,6 +18,7 @@ import { mambavisionBlocks } from './mambavision-blocks.js'
 import { mambavisionDense } from './mambavision-dense.js'
 import { mambavisionGradients } from './mambavision-gradients.js'
 import { mambavisionModel } from './mambavision-model.js'
+import { metrics } from './metrics.js'
 import { modes } from './modes.js'
 import { normalization } from './normalization.js'
 import { ops } from './ops.js'
@@ -25,6 +27,7 @@ import { randomCrop } from './random-crop.js'
 import { randomErasing } from './random-erasing.js'
 import { resize } from './resize.js'
 import { resizeCoefficients } from './resize-coefficients.js'
+import { samplers } from './samplers.js'
 import { trainTransforms } from './train-transforms.js'
 import { trainingKinds } from './training.js'
 import { vimBlocks } from './vim-blocks.js'
@@ -48,7 +51,10 @@ export const kinds: readonly Kind[] = [
   augmentOps,
   randomCrop,
   trainTransforms,
+  folders,
   randomErasing,
+  samplers,
+  metrics,
   ...trainingKinds,
   checkpoints,
   ops,

@@ -2,17 +2,12 @@ import { randomErasing as erase } from '@scanline/image'
 import { fillInput } from '../fill.js'
 import type { Kind } from '../kind.js'
 import { Replay } from '../preprocessing/replay.js'
+import { isTraining } from '../training/match.js'
 
 /** Random erasing from its draws, value for value. */
 export const randomErasing: Kind = {
   name: 'random erasing',
-  matches: (file) =>
-    file.isRecord() &&
-    file.record()['kind'] === 'training' &&
-    Array.isArray(file.record()['cases']) &&
-    file.has('shape') &&
-    (file.at('cases').list()[0]?.has('draws') ?? false) &&
-    (file.at('cases').list()[0]?.has('changed') ?? false),
+  matches: (file) => isTraining(file, 'cases', 'args', 'draws', 'changed'),
   run: async (file, context) => {
     const salt = file.at('salt').string()
     const [channels, height, width] = file
