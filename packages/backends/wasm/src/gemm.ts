@@ -5,10 +5,11 @@ import type { KernelBuilder } from './kernel.js'
 export const panelColumns = 8
 
 /**
- * Steps of a sum before it is added to a total, at least: the rounding errors of one running sum grow with its length, and
- * batch norms over few values magnify them (EfficientViM in training mode). The totals wait on the stack.
+ * Steps after which a running sum is added to one of longer stretches, and that one to the next: the rounding errors of one
+ * sum over everything grow with its length, and batch norms over few values magnify them (EfficientViM in training mode).
+ * The longer sums wait on the stack; taking them from there every sixteen steps costs nothing that could be measured.
  */
-const stretch = 32
+const stretches = [16, 128]
 
 /** Registers for sums: 8 vectors leave room for operands in 16 registers; larger tiles spill in Node 20. */
 export interface TileShape {
@@ -76,40 +77,42 @@ function emitTile(k: KernelBuilder, f: FunctionBuilder, strip: Strip, rows: numb
   const { tile, depth, rowBytes } = strip
   const panelBytes = 4 * panelColumns * depth
   const zero = f32x4.const(0)
-  const tileOf = () => Array.from({ length: rows }, () => Array.from({ length: 2 * tile.panels }, () => f.let<'v128'>(zero)))
-  const sums = tileOf()
-  const stretches = Math.max(1, Math.floor(depth / stretch))
-  const totals = stretches > 1 ? tileOf() : undefined
+  const newTile = () => Array.from({ length: rows }, () => Array.from({ length: 2 * tile.panels }, () => f.let<'v128'>(zero)))
+  const cuts = stretches.filter((steps) => 2 * steps <= depth)
+  /** Sums in registers, then those of ever longer stretches. */
+  const levels = [newTile(), ...cuts.map(newTile)]
   if (depth > 0) {
     const a = f.let(strip.a(row))
     const b = f.let<'i32'>(strip.b)
     const end = f.let(i32.add(b, panelBytes))
     const right = f.local('v128')
-    const left = sums.map(() => f.local('v128'))
-    const run = (stop: Value<'i32'>) =>
+    const left = levels[0].map(() => f.local('v128'))
+    /** Steps up to `stop`, their sum in `levels[level]`. */
+    const run = (level: number, stop: Local<'i32'>): void =>
       f.loop((again) => {
-        for (let r = 0; r < rows; r++) f.set(left[r], v128.load32_splat(a, r * rowBytes))
-        for (let v = 0; v < 2 * tile.panels; v++) {
-          f.set(right, v128.load(b, (v >> 1) * panelBytes + 16 * (v & 1)))
-          for (let r = 0; r < rows; r++) f.set(sums[r][v], k.madd(left[r], right, sums[r][v]))
+        if (level === 0) {
+          for (let r = 0; r < rows; r++) f.set(left[r], v128.load32_splat(a, r * rowBytes))
+          for (let v = 0; v < 2 * tile.panels; v++) {
+            f.set(right, v128.load(b, (v >> 1) * panelBytes + 16 * (v & 1)))
+            for (let r = 0; r < rows; r++) f.set(levels[0][r][v], k.madd(left[r], right, levels[0][r][v]))
+          }
+          f.set(a, i32.add(a, 4))
+          f.set(b, i32.add(b, 4 * panelColumns))
+        } else {
+          const next = f.let(i32.add(b, 4 * panelColumns * cuts[level - 1]))
+          f.set(next, minU(next, stop))
+          run(level - 1, next)
+          levels[level].forEach((vectors, r) => {
+            for (const [v, sum] of vectors.entries()) {
+              const part = levels[level - 1][r][v]
+              f.set(sum, f32x4.add(sum, part))
+              f.set(part, zero)
+            }
+          })
         }
-        f.set(a, i32.add(a, 4))
-        f.set(b, i32.add(b, 4 * panelColumns))
         f.branchIf(again, i32.lt_u(b, stop))
       })
-    if (!totals) run(end)
-    else
-      f.loop((again) => {
-        const next = f.let(i32.add(b, 4 * panelColumns * Math.ceil(depth / stretches)))
-        run(f.let(minU(next, end)))
-        totals.forEach((vectors, r) => {
-          vectors.forEach((total, v) => {
-            f.set(total, f32x4.add(total, sums[r][v]))
-            f.set(sums[r][v], zero)
-          })
-        })
-        f.branchIf(again, i32.lt_u(b, end))
-      })
+    run(cuts.length, end)
   }
-  strip.store(row, totals ?? sums)
+  strip.store(row, levels[cuts.length])
 }
