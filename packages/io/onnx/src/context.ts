@@ -16,11 +16,11 @@ export interface OpContext {
   constant(input: number): Tensor | undefined
   /** The name of a constant that is computed from others now. */
   write(make: () => Tensor, role: string): string
-  /** A pointwise node that alone reads the first output, with the constant that is its other operand. */
-  followed(by: (reader: Node) => boolean): { readonly reader: Node; readonly other: Tensor } | undefined
+  /** The node that alone reads the first output of `of`, if it passes and its other operand is constant. */
+  followed(of: Node, by: (reader: Node) => boolean): { readonly reader: Node; readonly other: Tensor } | undefined
   set(output: number, value: Value): void
   /** The result of a later node that this one has computed too. */
-  setReader(reader: Node, value: Value): void
+  setLater(later: Node, value: Value): void
   /** A refusal that names op and shapes. */
   refuse(why: string): OnnxExportError
 }

@@ -37,18 +37,19 @@ export function lowerGraph(traced: Traced, inputs: readonly Value[], builder: Bu
       dims: node.outputs.map((v) => traced.dims(v)),
       constant: (i) => graph.constants.get(node.inputs[i]),
       write: (make, role) => constants.write(ownView(make), builder.scoped(role)),
-      followed(by) {
-        const [v] = node.outputs
+      followed(of, by) {
+        const [v] = of.outputs
         const [reader, ...others] = readBy.get(v) ?? []
         if (!reader || reader === 'output' || others.length > 0 || reader.inputs.length !== 2 || !by(reader)) return undefined
         const other = graph.constants.get(reader.inputs.find((input) => input !== v)!)
         return other && { reader, other }
       },
       set: (output, result) => void values.set(node.outputs[output], result),
-      setReader: (reader, result) => void values.set(reader.outputs[0], result),
+      setLater: (later, result) => void values.set(later.outputs[0], result),
       refuse: (why) => refusal(traced, node, builder.opset, why),
     }
-    if (Object.hasOwn(lowerings, node.op.name)) lowerings[node.op.name](context)
+    // With an epilogue a product is two ops.
+    if (Object.hasOwn(lowerings, node.op.name) && node.attrs.epilogue === undefined) lowerings[node.op.name](context)
     else decompose(traced, context, constants)
   }
   return graph.outputs.map(value)

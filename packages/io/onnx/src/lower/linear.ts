@@ -1,5 +1,5 @@
 import type { Node } from '@scanline/compile'
-import { type Expr, isFloat, permute, reshape, slice, type Tensor } from '@scanline/tensor'
+import { add, type Expr, isFloat, permute, reshape, slice, type Tensor } from '@scanline/tensor'
 import type { Lower, OpContext } from '../context.js'
 import { channelsFirst, identity, Value } from '../value.js'
 
@@ -10,7 +10,7 @@ type Window = { readonly stride: number[]; readonly padding: number[]; readonly 
 
 /** Convolutions, with the bias that follows. */
 export const conv: Lower = (context) => {
-  const { builder, node, inputs, dims, set, setReader } = context
+  const { builder, node, inputs, dims, set, setLater } = context
   const [x, weight] = inputs
   const { stride, padding, dilation } = node.attrs as Window
   const [top, bottom, left, right] = padding
@@ -27,8 +27,8 @@ export const conv: Lower = (context) => {
     ...(padding.some((p) => p !== 0) && { pads: { ints: [top, left, bottom, right] } }),
   })
   const result = Value.of(builder, dims[0], x.dtype, y, first)
-  if (bias) setReader(bias.reader, result)
-  else set(0, result)
+  set(0, result)
+  for (const sum of bias?.sums ?? []) setLater(sum, result)
 }
 
 /** Whether a convolution is a product of each position with a matrix. */
@@ -49,14 +49,27 @@ function asProduct({ builder, inputs: [x], dims: [dims], constant, write, set }:
   set(0, Value.of(builder, dims, x.dtype, builder.add('MatMul', [x.get(), matrix]), identity(4)))
 }
 
-/** The sum with a constant for each channel that alone reads a convolution: its bias. */
-function biasAfter({ followed, write, inputs: [x] }: OpContext): { readonly reader: Node; readonly name: string } | undefined {
-  const found = followed(({ op, attrs }) => {
-    const expr = attrs.expr as Expr | undefined
-    return op.name === 'pointwise' && expr?.length === 3 && expr[2][0] === 'add' && attrs.dtype === x.dtype && isFloat(x.dtype)
-  })
-  if (!found || found.other.dtype !== x.dtype || !perChannel(found.other)) return undefined
-  return { reader: found.reader, name: write(() => vector(found.other), 'bias') }
+/** Sums with a constant for each channel that nobody else comes between: the bias, and what batch norm adds. */
+function biasAfter({
+  node,
+  followed,
+  write,
+  inputs: [x],
+}: OpContext): { readonly sums: readonly Node[]; readonly name: string } | undefined {
+  if (!isFloat(x.dtype)) return undefined
+  const terms: Tensor[] = []
+  const sums: Node[] = []
+  for (;;) {
+    const found = followed(sums.at(-1) ?? node, ({ op, attrs }) => {
+      const expr = attrs.expr as Expr | undefined
+      return op.name === 'pointwise' && expr?.length === 3 && expr[2][0] === 'add' && attrs.dtype === x.dtype
+    })
+    if (!found || found.other.dtype !== x.dtype || !perChannel(found.other)) break
+    terms.push(found.other)
+    sums.push(found.reader)
+  }
+  if (terms.length === 0) return undefined
+  return { sums, name: write(() => terms.map(vector).reduce((a, b) => add(a, b)), 'bias_folded') }
 }
 
 const perChannel = ({ shape, strides }: Tensor): boolean =>

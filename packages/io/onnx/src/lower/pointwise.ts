@@ -13,9 +13,10 @@ import {
   softplus,
   type Tensor,
 } from '@scanline/tensor'
-import { operand } from '../broadcast.js'
+import { broadcast, operand } from '../broadcast.js'
 import type { Builder } from '../builder.js'
 import type { Lower } from '../context.js'
+import { sameDim } from '../dims.js'
 import { dataTypes } from '../model.js'
 import { commonOrder, Value } from '../value.js'
 
@@ -87,7 +88,16 @@ export const pointwise: Lower = ({ builder, node, inputs, dims: [dims], set }) =
   const whole = type === dtype ? known.get(JSON.stringify(expr)) : undefined
   const result = whole ? { name: whole(builder, names[0]), dtype: type } : instructions(builder, expr, names, type)
   const name = result.dtype === dtype ? result.name : cast(builder, result.name, dtype)
-  set(0, Value.of(builder, dims, dtype, name, order))
+  // Where every operand repeats along an axis, so does the result.
+  const own = dims.map((dim, axis) => (inputs.some((value) => !repeatsAt(value, axis - dims.length)) ? dim : 1))
+  const value = Value.of(builder, own, dtype, name, order)
+  set(0, own.every((dim, axis) => sameDim(dim, dims[axis])) ? value : broadcast(value, dims, builder))
+}
+
+/** Whether a value is written once along an axis, counted from the last, -1. */
+function repeatsAt(value: Value, axis: number): boolean {
+  if (value.narrow) return repeatsAt(value.narrow, axis)
+  return axis < -value.rank || value.dims[value.rank + axis] === 1
 }
 
 /** The type of the operands that count: floats before whole numbers. */
@@ -126,10 +136,11 @@ function instructions(builder: Builder, expr: Expr, names: readonly string[], ty
   return values[values.length - 1]
 }
 
-/** log(1 + x) without losing a small x: Kahan's log(u) x / (u - 1) with u = 1 + x rounded, and x where u is 1. */
+/** log(1 + x) without losing a small x: Kahan's log(u) x / (u - 1) with u = 1 + x rounded, and x where u is 1 or infinite. */
 function log1p(b: Builder, x: string, dtype: DType): string {
   const one = b.scalar(1, dtype)
   const u = b.add('Add', [x, one])
   const exact = b.add('Mul', [b.add('Log', [u]), b.add('Div', [x, b.add('Sub', [u, one])])])
-  return b.add('Where', [b.add('Equal', [u, one]), x, exact])
+  const asItIs = b.add('Or', [b.add('Equal', [u, one]), b.add('IsInf', [u], { detect_negative: { int: 0 } })])
+  return b.add('Where', [asItIs, x, exact])
 }

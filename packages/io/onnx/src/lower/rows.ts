@@ -32,6 +32,8 @@ const reductions: Readonly<Record<string, string>> = { mean: 'ReduceMean', sum: 
 
 export const reduce: Lower = ({ builder, node, inputs: [x], dims: [dims], set }) => {
   const { kind, axes } = node.attrs as { kind: string; axes: number[] }
+  // To ONNX no axes are all of them.
+  if (axes.length === 0) return set(0, x)
   const order: Order = commonOrder([x])
   const places = axes.map((axis) => order.indexOf(axis)).sort((a, b) => a - b)
   // Axes became an input with opset 18, of sums with 13.

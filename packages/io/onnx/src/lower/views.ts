@@ -12,8 +12,12 @@ export const reshape: Lower = ({ builder, inputs: [x], dims: [dims], set }) => {
   const ends = (a: readonly unknown[]): boolean => a.length > 2
   const keepsEnds =
     ends(dims) && ends(x.dims) && sameDim(dims[0], x.dims[0]) && sameDim(dims[dims.length - 1], x.dims[x.rank - 1])
+  const point = x.rank > 2 && x.dims.slice(1, -1).every((d) => d === 1)
   const from = (order: Order): Order | undefined => {
-    if (sameOrder(order, identity(dims.length))) return identity(x.rank)
+    if (sameOrder(order, identity(dims.length))) {
+      // A map of one position has its elements in the same order either way.
+      return point && !x.has() && x.has(channelsFirst(x.rank)) ? channelsFirst(x.rank) : identity(x.rank)
+    }
     return keepsEnds && sameOrder(order, channelsFirst(dims.length)) ? channelsFirst(x.rank) : undefined
   }
   const source = {
@@ -36,7 +40,7 @@ export const slice: Lower = ({ builder, node, inputs: [x], dims: [dims], set, re
   const { start, end, step } = node.attrs as { start: number[]; end: number[]; step: number[] }
   const cut = identity(x.rank).filter((axis) => !sameDim(dims[axis], x.dims[axis]) || step[axis] !== 1)
   if (cut.some((axis) => typeof x.dims[axis] !== 'number'))
-    throw refuse('it takes some of the images of a batch, whose number is not known')
+    throw refuse('it takes some images of a batch whose number is not known, as it would be with { dynamicBatch: false }')
   const along = (order: Order, values: readonly number[]): string => builder.ints(inOrder(order, cut).map((axis) => values[axis]))
   set(
     0,
@@ -81,6 +85,7 @@ export const flip: Lower = ({ builder, node, inputs: [x], dims: [dims], set }) =
 export const pad: Lower = ({ builder, node, inputs: [x], dims: [dims], set, refuse }) => {
   const { before, after, interior, value } = node.attrs as Record<'before' | 'after' | 'interior', number[]> & { value: number }
   if (interior.some((n) => n > 0)) throw refuse('it pads between elements')
+  if ([...before, ...after].every((n) => n === 0)) return set(0, x)
   set(
     0,
     Value.from(builder, dims, x.dtype, {
