@@ -6,7 +6,15 @@ export { type Family, type Form, families, forms, type Size } from './families.j
 export { main, type Output } from './main.js'
 export { type PublishedRule, publishedMacs } from './published-rules.js'
 export { type Call, type ForwardRecord, recordForward, type Visit } from './record.js'
-export { type ModelSequences, type StageSequence, sequenceStudy, stageSequences, type Task, tasks } from './sequence.js'
+export {
+  type ModelSequences,
+  type SequenceStudy,
+  type StageSequence,
+  sequenceStudy,
+  stageSequences,
+  type Task,
+  tasks,
+} from './sequence.js'
 export { ShapeBackend } from './shape-backend.js'
 export { formatRows, type Rows } from './table.js'
 export { type BlockFlops, isLongSequence, longSequenceThreshold, transformerBlockFlops } from './transformer.js'

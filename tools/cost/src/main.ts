@@ -68,8 +68,9 @@ export async function main(args: readonly string[], output: Output): Promise<num
   ).action(async (names: string[], flags: OutputFlags) => {
     checkCharts(flags.chart)
     const chosen = names.length > 0 ? chooseModels(names, modelNames()) : undefined
-    const groups = sequenceStudy(chosen, (model) => output.progress(`tracing ${model}`))
+    const { groups, leftOut } = sequenceStudy(chosen, (model) => output.progress(`tracing ${model}`))
     output.progress('')
+    for (const { model, why } of leftOut) output.err(`${model} is left out: ${why}\n`)
     await give(output, flags, groups, sequenceRows(groups), sequenceChart(groups))
   })
 

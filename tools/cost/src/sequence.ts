@@ -1,3 +1,4 @@
+import { ArgumentError } from '@scanline/tensor'
 import { listModels, modelInfo } from '@scanline/zoo'
 import { type CountOptions, familyOf, modelNames, recordModel } from './count.js'
 import type { Size } from './families.js'
@@ -77,16 +78,31 @@ export function stageSequences(model: string, options: Required<Pick<CountOption
 /** Maps have about size / stride rows: all round up but Vim's overlapping patches, which lose some at the edge. */
 const strideOf = ([height]: Size, rows: number): number => 2 ** Math.round(Math.log2(height / rows))
 
+export interface SequenceStudy {
+  readonly groups: readonly ModelSequences[]
+  /** Models that do not take the images of a task, and why: rotary tables are for square ones. */
+  readonly leftOut: readonly { readonly model: string; readonly why: string }[]
+}
+
 /** Where the published models stand at the three tasks, those that are alike taken together. */
-export function sequenceStudy(models: readonly string[] = publishedModels(), progress: (model: string) => void = () => {}) {
+export function sequenceStudy(
+  models: readonly string[] = publishedModels(),
+  progress: (model: string) => void = () => {},
+): SequenceStudy {
   const groups = new Map<string, { models: string[]; family: string; tasks: ModelSequences['tasks'] }>()
+  const leftOut: { model: string; why: string }[] = []
   for (const model of models) {
     progress(model)
-    const found = Object.fromEntries(tasks.map(({ name, form, size }) => [name, stageSequences(model, { form, size })]))
-    const key = JSON.stringify(found)
-    const known = groups.get(key)
-    if (known) known.models.push(model)
-    else groups.set(key, { models: [model], family: familyOf(model).name, tasks: found as unknown as ModelSequences['tasks'] })
+    try {
+      const found = Object.fromEntries(tasks.map(({ name, form, size }) => [name, stageSequences(model, { form, size })]))
+      const key = JSON.stringify(found)
+      const known = groups.get(key)
+      if (known) known.models.push(model)
+      else groups.set(key, { models: [model], family: familyOf(model).name, tasks: found as unknown as ModelSequences['tasks'] })
+    } catch (error) {
+      if (!(error instanceof ArgumentError)) throw error
+      leftOut.push({ model, why: error.message })
+    }
   }
-  return [...groups.values()] as readonly ModelSequences[]
+  return { groups: [...groups.values()], leftOut }
 }

@@ -115,7 +115,7 @@ describe('the command', () => {
 
 describe('long sequences', () => {
   it('are those of more than 6 D tokens: the answers of the specification', () => {
-    const [small, base] = sequenceStudy(['vim_small', 'vim_base']).map(({ tasks }) => tasks)
+    const [small, base] = sequenceStudy(['vim_small', 'vim_base']).groups.map(({ tasks }) => tasks)
     // 196 tokens and the class token; 4000; 4096: long for the width 384, not for 768.
     const read = (tasks: typeof small) => Object.values(tasks).map(([{ tokens, threshold, long }]) => [tokens, threshold, long])
     expect(read(small)).toEqual([
@@ -131,7 +131,7 @@ describe('long sequences', () => {
   })
 
   it('stand beside what windows let attention see', () => {
-    const [{ tasks, models }] = sequenceStudy(['mamba_vision_S', 'mamba_vision_S'])
+    const [{ tasks, models }] = sequenceStudy(['mamba_vision_S', 'mamba_vision_S']).groups
     expect(models).toHaveLength(2)
     expect(tasks.classification.map(({ stride, tokens, mixed }) => [stride, tokens, mixed])).toEqual([
       [4, 3136, undefined],
@@ -145,5 +145,18 @@ describe('long sequences', () => {
       [4096, 160 ** 2],
       [1024, 56 ** 2],
     ])
+  })
+
+  it('leave out what takes no such images, and say so', async () => {
+    const { status, out, err } = await command('sequence', 'vim_tiny', 'vim_tiny_rope')
+    expect(status).toBe(0)
+    expect(out).toContain('vim_tiny ')
+    expect(out).not.toContain('rope')
+    expect(err).toMatch(/^vim_tiny_rope is left out: rotary tables need square images/)
+  })
+
+  it('are in the docs as the command gives them', async () => {
+    const { out } = await command('sequence', '--markdown')
+    expect(await readFile(new URL('../../../docs/cost.md', import.meta.url), 'utf8')).toContain(out)
   })
 })

@@ -45,12 +45,19 @@ export function formatStudy(study: Study, markdown = false): string {
 /** Time, peak memory and the scans' own time against the number of tokens: straight lines are linear cost. */
 export function studyChart({ points, threads, device }: Study): Chart {
   const timed = points.filter(({ ms }) => ms !== undefined)
+  const sizes = timed.map(({ size }) => size)
   const base = { width: 270, height: 300, mark: { type: 'line', point: true } } as const
-  const x = { field: 'tokens', type: 'quantitative', title: 'tokens (224 to 1248 pixels a side)' } as const
+  const x = {
+    field: 'tokens',
+    type: 'quantitative',
+    title: `tokens (${Math.min(...sizes)} to ${Math.max(...sizes)} pixels a side)`,
+  } as const
   const color = { field: 'network', type: 'nominal', title: null, scale: { domain: names, range: colours } } as const
+  const legend = { orient: 'bottom', columns: 1, symbolType: 'stroke', symbolStrokeColor: '#333333', symbolSize: 400 } as const
+  const dashed = { strokeDash: { field: 'what', type: 'nominal', title: null, sort: null, legend } } as const
   return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
-    title: `Vim-Tiny, one image, ${device}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    title: `Vim-Tiny against resolution, one image, ${device}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
     hconcat: [
       {
         ...base,
@@ -59,8 +66,13 @@ export function studyChart({ points, threads, device }: Study): Chart {
       },
       {
         ...base,
-        data: { values: timed.map(({ network, tokens, peakRss }) => ({ network, tokens, mebi: mebi(peakRss!) })) },
-        encoding: { x, y: { field: 'mebi', type: 'quantitative', title: 'peak resident memory of the process, MiB' }, color },
+        data: {
+          values: timed.flatMap(({ network, tokens, peakRss, working = 0 }) => [
+            { network, tokens, what: 'peak of the process', mebi: mebi(peakRss!) },
+            { network, tokens, what: 'planned between steps', mebi: mebi(working) },
+          ]),
+        },
+        encoding: { x, y: { field: 'mebi', type: 'quantitative', title: 'MiB' }, color, ...dashed },
       },
       {
         ...base,
@@ -77,10 +89,11 @@ export function studyChart({ points, threads, device }: Study): Chart {
         encoding: {
           x,
           y: { field: 'seconds', type: 'quantitative', title: 'seconds, with scans' },
-          strokeDash: { field: 'what', type: 'nominal', title: null, sort: ['whole network', 'its scans'] },
+          ...dashed,
           color: { value: colours[0] },
         },
       },
     ],
+    resolve: { scale: { strokeDash: 'independent' }, legend: { strokeDash: 'independent' } },
   }
 }
