@@ -1,6 +1,24 @@
-import { type Expr, isFloat, type Tensor } from '@scanline/tensor'
+import { type Expr, expression, isFloat, type Tensor } from '@scanline/tensor'
 import type { Graph, Node } from '../graph.js'
 import { channelVector } from './constants.js'
+
+export const addExpr = expression((e) => e.binary('add', e.input(0), e.input(1)))
+export const mulExpr = expression((e) => e.binary('mul', e.input(0), e.input(1)))
+
+/** The two operands, in order, of a pointwise node that is one binary instruction over values of its own float type. */
+export function binaryOperands(
+  graph: Graph,
+  node: Node | 'output' | undefined,
+  name: 'add' | 'sub' | 'mul',
+): readonly [number, number] | undefined {
+  if (!node || node === 'output' || node.op.name !== 'pointwise' || node.inputs.length !== 2) return undefined
+  const expr = node.attrs.expr as Expr
+  if (expr.length !== 3 || expr[2][0] !== name || expr[0][0] !== 'input' || expr[1][0] !== 'input') return undefined
+  const { dtype } = graph.specs[node.outputs[0]]
+  if (!isFloat(dtype) || node.inputs.some((v) => graph.specs[v].dtype !== dtype)) return undefined
+  const [, left, right] = expr[2]
+  return [left, right].map((k) => node.inputs[(expr[k] as readonly ['input', number])[1]]) as [number, number]
+}
 
 /**
  * A pointwise node that is one binary instruction over a computed operand and a constant that only varies along channels,
@@ -11,14 +29,11 @@ export function channelOperand(
   node: Node | 'output' | undefined,
   name: 'add' | 'mul',
 ): { computed: number; constant: number; vector: Tensor } | undefined {
-  if (!node || node === 'output' || node.op.name !== 'pointwise' || node.inputs.length !== 2) return undefined
-  const expr = node.attrs.expr as Expr
-  if (expr.length !== 3 || expr[2][0] !== name || expr[0][0] !== 'input' || expr[1][0] !== 'input') return undefined
-  const [a, b] = node.inputs
+  const operands = binaryOperands(graph, node, name)
+  if (!operands) return undefined
+  const [a, b] = operands
   if (a === b || graph.constants.has(a) === graph.constants.has(b)) return undefined
   const [computed, constant] = graph.constants.has(a) ? [b, a] : [a, b]
-  const { dtype } = graph.specs[computed]
-  if (!isFloat(dtype) || graph.specs[constant].dtype !== dtype || node.attrs.dtype !== dtype) return undefined
   const vector = channelVector(graph.constants.get(constant)!)
   return vector && { computed, constant, vector }
 }

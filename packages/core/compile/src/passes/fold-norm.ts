@@ -1,10 +1,8 @@
-import { add, broadcastTo, expression, layerNormOp, matmul, matmulOp, mul, pointwiseOp, reshape } from '@scanline/tensor'
+import { add, broadcastTo, layerNormOp, matmul, matmulOp, mul, pointwiseOp, reshape } from '@scanline/tensor'
 import { type Graph, makeNode, type Node, readers, rewrite } from '../graph.js'
 import { computeConstant } from './constants.js'
-import { channelOperand } from './expr-match.js'
+import { addExpr, channelOperand } from './expr-match.js'
 import { constantWeight } from './linear.js'
-
-const addExpr = expression((e) => e.binary('add', e.input(0), e.input(1)))
 
 /**
  * Moves a layer norm's scale and shift into the matmuls that read it: with weight w and bias b of the norm,

@@ -1,7 +1,9 @@
 import type { Graph } from '../graph.js'
 import { dropDeadCode } from './dead-code.js'
+import { foldBlend } from './fold-blend.js'
 import { foldNormAffine } from './fold-norm.js'
 import { foldScale } from './fold-scale.js'
+import { foldSkip } from './fold-skip.js'
 import { fuse } from './fuse.js'
 import { simplify } from './simplify.js'
 import { splitColumns } from './split-columns.js'
@@ -12,6 +14,9 @@ export const passes: readonly { readonly name: string; readonly run: (graph: Gra
   { name: 'simplify', run: simplify },
   { name: 'fold norm affine', run: foldNormAffine },
   { name: 'fold scale', run: foldScale },
+  { name: 'fold blend', run: foldBlend },
+  { name: 'fold scale', run: foldScale },
+  { name: 'fold skip', run: foldSkip },
   { name: 'split columns', run: splitColumns },
   { name: 'fuse', run: fuse },
   { name: 'drop dead code', run: dropDeadCode },
