@@ -209,7 +209,7 @@ async function inOwnProcess<T>({ newSession, signal }: Environment, work: (sessi
 function runners({ device, threads, peers }: Plan): { runner: Runner; peer?: Peer }[] {
   return threads.flatMap((count) => [
     { runner: { name: 'scanline', device, threads: count } },
-    ...peers.map((peer) => ({ peer, runner: { name: peer.name, device: 'wasm', threads: count } })),
+    ...peers.map((peer) => ({ peer, runner: { name: peer.name, device: peer.device, threads: count } })),
   ])
 }
 

@@ -64,8 +64,10 @@ describe('a run', () => {
     const { results, warnings } = await run({ ...plan, groups: [[tiny]], threads: [1, 2], peers }, environment)
     expect(results.map(({ runner }) => [runner.name, runner.threads])).toEqual([
       ['scanline', 1],
+      ['onnxruntime-node', 1],
       ['onnxruntime-web', 1],
       ['scanline', 2],
+      ['onnxruntime-node', 2],
       ['onnxruntime-web', 2],
     ])
     expect(results[0].difference).toBeUndefined()
@@ -75,7 +77,13 @@ describe('a run', () => {
 
   it('says what could not be run and measures the rest', async () => {
     const unfit = { ...tiny, model: 'no_such_model' }
-    const refusing = { name: 'other', about: '', refuses: () => 'it knows no models', open: () => Promise.reject(new Error()) }
+    const refusing = {
+      name: 'other',
+      device: 'cpu',
+      about: '',
+      refuses: () => 'it knows no models',
+      open: () => Promise.reject(new Error()),
+    }
     const { results } = await run({ ...plan, groups: [[unfit], [tiny]], peers: [refusing] }, environment)
     expect(results.map((r) => r.notRun)).toEqual([
       expect.stringContaining('no_such_model'),

@@ -1,10 +1,13 @@
+import type { Attribute, Initializer, OnnxModel } from '@scanline/onnx'
 import { type KernelShape, kernelData, outSize } from '../kernels.js'
-import type { Attribute, Initializer, OnnxGraph } from './model.js'
 
 /** A kernel as an ONNX graph, and how its tensors differ from Scanline's channels-last ones. */
 export interface OnnxKernel {
-  readonly graph: OnnxGraph
-  /** True where the graph's input and output are [N, C, H, W]. */
+  readonly model: OnnxModel
+  /** Of the input and the output. */
+  readonly input: readonly number[]
+  readonly output: readonly number[]
+  /** True where they are [N, C, H, W]. */
   readonly channelsFirst: boolean
 }
 
@@ -19,19 +22,24 @@ export function onnxKernel(shape: KernelShape, repeats: number): OnnxKernel {
   const initializers: Initializer[] = []
   const nodes = Array.from({ length: repeats }, (_, i) => {
     const names = weights.map((_, k) => `w${i}_${k}`)
-    for (const [k, weight] of weights.entries()) initializers.push({ name: names[k], shape: weight.shape, values: weight.values })
+    for (const [k, weight] of weights.entries())
+      initializers.push({ name: names[k], shape: weight.shape, dtype: 'f32', bytes: bytesOf(weight.values) })
     return { op, inputs: ['x', ...names], outputs: [`y${i}`], attributes }
   })
-  return {
-    channelsFirst,
-    graph: {
-      inputs: [{ name: 'x', shape: channelsFirst ? [n, c, h, w] : x.shape }],
-      outputs: [{ name: `y${repeats - 1}`, shape: output }],
-      nodes,
-      initializers,
-    },
-  }
+  const input = channelsFirst ? [n, c, h, w] : x.shape
+  const graph = {
+    inputs: [{ name: 'x', dtype: 'f32', shape: input }],
+    outputs: [{ name: `y${repeats - 1}`, dtype: 'f32', shape: output }],
+    nodes,
+    initializers,
+  } as const
+  return { channelsFirst, input, output, model: { opset, graph } }
 }
+
+/** The first with Gelu. */
+const opset = 20
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array => new Uint8Array(buffer, byteOffset, byteLength)
 
 interface Description {
   readonly op: string

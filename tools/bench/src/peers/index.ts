@@ -1,9 +1,10 @@
 import { BenchError } from '../errors.js'
+import { onnxruntimeNode } from './onnxruntime-node.js'
 import { onnxruntimeWeb } from './onnxruntime-web.js'
 import type { Peer } from './peer.js'
 
 /** Every peer that there is a file for. */
-export const peers: readonly Peer[] = [onnxruntimeWeb]
+export const peers: readonly Peer[] = [onnxruntimeNode, onnxruntimeWeb]
 
 /** `none`, `all`, or names. Throws `BenchError` for a name that is no peer's. */
 export function choosePeers(names: readonly string[]): readonly Peer[] {

@@ -4,6 +4,8 @@ import type { Subject } from '../subjects/subject.js'
 /** Another library that runs the same case beside Scanline, on the same machine in the same run. */
 export interface Peer {
   readonly name: string
+  /** What it computes on: `wasm`, `cpu`. */
+  readonly device: string
   /** How it is set up and timed, for the report. */
   readonly about: string
   /** Why it cannot run a case; undefined where it can. */
