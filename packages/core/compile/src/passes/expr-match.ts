@@ -1,4 +1,4 @@
-import { type Expr, expression, isFloat, type Tensor } from '@scanline/tensor'
+import { type Expr, expression, full, isFloat, type Tensor } from '@scanline/tensor'
 import type { Graph, Node } from '../graph.js'
 import { channelVector } from './constants.js'
 
@@ -36,4 +36,15 @@ export function channelOperand(
   const [computed, constant] = graph.constants.has(a) ? [b, a] : [a, b]
   const vector = channelVector(graph.constants.get(constant)!)
   return vector && { computed, constant, vector }
+}
+
+/** A pointwise node that multiplies a value of its own float type by a number, as a factor for each channel. */
+export function scalarFactor(graph: Graph, node: Node): { computed: number; vector: Tensor } | undefined {
+  const expr = node.attrs.expr as Expr
+  if (node.op.name !== 'pointwise' || node.inputs.length !== 1 || expr.length !== 3 || expr[2][0] !== 'mul') return undefined
+  const factor = expr.find((part) => part[0] === 'const')?.[1]
+  const [computed] = node.inputs
+  const { dtype, shape } = graph.specs[computed]
+  if (factor === undefined || shape.length === 0 || !isFloat(dtype) || node.attrs.dtype !== dtype) return undefined
+  return { computed, vector: full([shape[shape.length - 1]], factor, { device: graph.backend, dtype }) }
 }

@@ -1,7 +1,7 @@
 import { broadcastTo, mul } from '@scanline/tensor'
 import { type Graph, makeNode, type Node, producers, readers, rewrite } from '../graph.js'
 import { computeConstant } from './constants.js'
-import { channelOperand } from './expr-match.js'
+import { channelOperand, scalarFactor } from './expr-match.js'
 import { constantWeight, scaleOutputs } from './linear.js'
 
 /** Multiplies a constant per-channel factor (layer scale) into the weight and bias of the matmul or convolution before it. */
@@ -12,7 +12,7 @@ export function foldScale(graph: Graph): Graph {
   const replaced = new Map<Node, Node[]>()
   const renamed = new Map<number, number>()
   for (const node of graph.nodes) {
-    const scaling = channelOperand(graph, node, 'mul')
+    const scaling = channelOperand(graph, node, 'mul') ?? scalarFactor(graph, node)
     if (!scaling || !single(scaling.computed)) continue
     const { vector } = scaling
     const before = madeBy.get(scaling.computed)

@@ -5,6 +5,7 @@ import { foldNormAffine } from './fold-norm.js'
 import { foldScale } from './fold-scale.js'
 import { foldSkip } from './fold-skip.js'
 import { fuse } from './fuse.js'
+import { mergeProducts } from './merge-products.js'
 import { simplify } from './simplify.js'
 import { splitColumns } from './split-columns.js'
 
@@ -14,6 +15,7 @@ export const passes: readonly { readonly name: string; readonly run: (graph: Gra
   { name: 'simplify', run: simplify },
   { name: 'fold norm affine', run: foldNormAffine },
   { name: 'fold scale', run: foldScale },
+  { name: 'merge products', run: mergeProducts },
   { name: 'fold blend', run: foldBlend },
   { name: 'fold scale', run: foldScale },
   { name: 'fold skip', run: foldSkip },

@@ -1,5 +1,6 @@
-import { slice, sliceOp } from '@scanline/tensor'
+import { slice } from '@scanline/tensor'
 import { type Graph, makeNode, type Node, producers, readers, rewrite } from '../graph.js'
+import { type ChannelRange, channelRange } from './channel-range.js'
 import { computeConstant } from './constants.js'
 import { constantWeight, sliceOutputs } from './linear.js'
 
@@ -56,22 +57,7 @@ export function splitColumns(graph: Graph): Graph {
   return rewrite(graph, replaced, renamed)
 }
 
-interface Range {
-  readonly reader: Node
-  readonly start: number
-  readonly end: number
-}
-
-function channelRange(graph: Graph, reader: Node): Range | undefined {
-  if (reader.op.name !== sliceOp.name) return undefined
-  const { start, end, step } = reader.attrs as { start: number[]; end: number[]; step: number[] }
-  const { shape } = graph.specs[reader.inputs[0]]
-  const last = shape.length - 1
-  const whole = shape.every((d, i) => step[i] === 1 && (i === last || (start[i] === 0 && end[i] === d)))
-  return whole ? { reader, start: start[last], end: end[last] } : undefined
-}
-
-function overlap(ranges: readonly Range[]): boolean {
+function overlap(ranges: readonly ChannelRange[]): boolean {
   const sorted = [...ranges].sort((a, b) => a.start - b.start || a.end - b.end)
   return sorted.some((r, i) => i > 0 && r.start < sorted[i - 1].end)
 }
