@@ -37,7 +37,7 @@ export interface Cost {
   readonly params: number
   /** Multiply-adds as the family's authors count them. */
   readonly publishedMacs: number
-  /** What they print for this size, in multiply-adds; absent where they print nothing. */
+  /** What they print for one image of this size, in multiply-adds; absent where they print nothing. */
   readonly published?: number
   /** Multiply-adds, all of them: products, convolutions, attention, scans. */
   readonly macs: number
@@ -79,6 +79,14 @@ const infosOf = (model: string) =>
     .map((name) => modelInfo(name))
     .filter((info) => info.architecture === model)
 
+/** Thousand million multiply-adds as printed for the model's default weights, or else for others. */
+function publishedFigure(model: string, [height, width]: Size): number | undefined {
+  if (height !== width) return undefined
+  return infosOf(model)
+    .map(({ published }) => published.gmacs[height])
+    .find((gmacs) => gmacs !== undefined)
+}
+
 /** A forward pass of a model, on shapes. Throws `UnknownModelError`, `CostError`, and what building it throws. */
 export function recordModel(
   model: string,
@@ -116,8 +124,7 @@ export function countModel(model: string, options: CountOptions = {}): Cost {
   const macs = sum((call) => call.macs)
   const flops = sum((call) => call.flops)
   if (flops < 2 * macs) throw new CostError(`${model} has fewer operations (${flops}) than its ${macs} multiply-adds make`)
-  const figure = form === 'classifier' && size[0] === size[1] ? infosOf(model).map((i) => i.published.gmacs[size[0]]) : []
-  const published = figure.find((gmacs) => gmacs !== undefined)
+  const published = batch === 1 && form === 'classifier' ? publishedFigure(model, size) : undefined
   return {
     model,
     family: family.name,

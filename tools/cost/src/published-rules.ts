@@ -13,7 +13,7 @@ export interface PublishedRule {
   readonly kinds: readonly Kind[]
   /** Multiply-adds that each element of a layer's input counts besides. */
   readonly layers: readonly { readonly layer: ModuleClass; readonly perElement: number }[]
-  /** The same for each element of a ReLU or GELU, */
+  /** The same for each element of an activation, */
   readonly perActivation?: number
   /** for each result of a 2-d convolution that adds a bias, */
   readonly perConvBias?: number
@@ -29,12 +29,13 @@ export const mambaoutRule: PublishedRule = {
 }
 
 /**
- * The authors' counter hooks into modules, which attention products and scans escape. What it adds for elementwise layers is
- * nowhere said: twice what ptflops' hooks give is what reaches all figures, cut after the printed digit; docs/cost.md.
+ * The authors' counter hooks into layers: the products of attention, scans and the mixers' own convolutions escape it. What it
+ * adds for elementwise layers is nowhere said: twice what ptflops' hooks give reaches all figures, cut after the printed
+ * digit; docs/cost.md.
  */
 export const mambavisionRule: PublishedRule = {
   about: 'convolutions, linear layers, 4 per element of a norm, 2 per element of an activation or a convolution with bias',
-  kinds: ['conv2d', 'conv1d', 'linear'],
+  kinds: ['conv2d', 'linear'],
   layers: [
     { layer: BatchNorm2d, perElement: 4 },
     { layer: LayerNorm, perElement: 4 },

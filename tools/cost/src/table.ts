@@ -29,7 +29,7 @@ export function costRows(costs: readonly Cost[]): Rows {
     sizeName(cost.size),
     whole(cost.params),
     giga(cost.publishedMacs),
-    cost.published === undefined ? '' : String(Number((cost.published / 1e9 / cost.batch).toPrecision(6))),
+    cost.published === undefined ? '' : String(Number((cost.published / 1e9).toPrecision(6))),
     giga(cost.macs),
     percent((cost.macsByKind.attention + cost.macsByKind.matmul) / cost.macs),
     percent(cost.macsByKind.scan / cost.macs),

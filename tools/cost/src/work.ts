@@ -92,8 +92,9 @@ export type CountedCall = Call & Work
 /** Throws as `workOf` does. */
 export const countCalls = (calls: readonly Call[]): CountedCall[] => calls.map((call) => ({ ...call, ...workOf(call) }))
 
-/** Whether a pointwise op is an activation as a layer of its own: ReLU, GELU by erf or tanh. */
-export function isActivation({ op, attrs }: Call): boolean {
-  if (op.name !== 'pointwise') return false
-  return (attrs.expr as Expr).some(([name]) => name === 'max' || name === 'erf' || name === 'tanh')
-}
+/** What ReLU, GELU (by erf or tanh) and SiLU are made of, and no other pointwise op of the models. */
+const activationParts: readonly string[] = ['max', 'select', 'erf', 'tanh', 'sigmoid']
+
+/** Whether a call is an activation: ReLU, GELU or SiLU. */
+export const isActivation = ({ op, attrs }: Call): boolean =>
+  op.name === 'pointwise' && (attrs.expr as Expr).some(([name]) => activationParts.includes(name))
