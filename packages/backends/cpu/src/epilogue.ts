@@ -1,4 +1,4 @@
-import type { Expr, TensorSpec } from '@scanline/tensor'
+import { type Expr, expression, inputCount } from '@scanline/tensor'
 
 /** What native/simd/epilogue.h reads: an epilogue without the operands that are only added to the sums. */
 export type EpilogueParams = {
@@ -7,7 +7,7 @@ export type EpilogueParams = {
   /** Extras that are added as sums are stored. */
   readonly addends: readonly number[]
   /** What is left; operand 0 is the sum, operand k the extra k - 1. Empty: the sum as it is. */
-  readonly expr: Expr
+  readonly epilogue: Expr
 }
 
 /** As `maxAddends` of native/simd/gemm.h. */
@@ -26,8 +26,9 @@ export function planEpilogue(
     addends.push(found.extra)
     rest = found.rest
   }
-  const identity = rest.length === 1 && rest[0][0] === 'input' && rest[0][1] === 0
-  return { extras, addends, expr: identity ? [] : rest }
+  const needed = rest.length > 0 ? withoutUnused(rest) : rest
+  const identity = needed.length === 1 && needed[0][0] === 'input' && needed[0][1] === 0
+  return { extras, addends, epilogue: identity ? [] : needed }
 }
 
 /** `add(sum, extra)` where the sum is read by nothing else: that addition becomes operand 0. */
@@ -47,5 +48,11 @@ function leadingAddend(
   return { extra: operand[1] - 1, rest: expr.map((kept, i) => (i === at ? (['input', 0] as const) : kept)) }
 }
 
-/** The innermost stride of an extra, 0 where there is one column only. */
-export const columnStride = ({ shape, strides }: TensorSpec): number => strides[shape.length - 1]
+/** The same expression without instructions that its result does not need. */
+const withoutUnused = (expr: Expr): Expr =>
+  expression((e) =>
+    e.inline(
+      expr,
+      Array.from({ length: inputCount(expr) }, (_, k) => e.input(k)),
+    ),
+  )

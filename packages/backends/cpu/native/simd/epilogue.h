@@ -58,6 +58,7 @@ class Epilogue {
     Operand operands[maxOperands];
     operands[0] = {sums, false};
     for (int k = 1; k < expression_.operandCount(); k++) {
+      if (!expression_.reads(k)) continue;
       const Extra& extra = extras_[static_cast<size_t>(k - 1)];
       const float* const from = extras[k - 1] + row * extra.row + column * extra.column;
       if (extra.row == 0 && extra.column == 0) {

@@ -68,6 +68,7 @@ Expression::Expression(Reader& in) {
     if (name == "input"_name) {
       const int k = static_cast<int>(arguments[0]);
       operandCount_ = std::max(operandCount_, k + 1);
+      reads_ |= uint32_t{1} << k;
       values.push_back({Source::input, k});
     } else if (name == "const"_name) {
       values.push_back(constant(static_cast<float>(arguments[0])));

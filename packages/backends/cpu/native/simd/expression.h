@@ -27,6 +27,7 @@ class Expression {
   bool identity() const { return instructions_.empty(); }
   /** Operands that are read: one more than the largest. */
   int operandCount() const { return operandCount_; }
+  bool reads(int operand) const { return reads_ >> operand & 1; }
   /** Bytes that `run` works in. */
   size_t scratch() const { return sizeof(float) * blockLength * static_cast<size_t>(registerCount_); }
   /** Vector instructions for a vector of results, about. */
@@ -51,6 +52,8 @@ class Expression {
   /** A vector of each. */
   std::vector<float> constants_;
   int operandCount_ = 1;
+  /** A bit for each operand. */
+  uint32_t reads_ = 0;
   int registerCount_ = 0;
   double cost_ = 0;
 };

@@ -46,7 +46,7 @@ export const conv2d: KernelSpec = {
     const params: Params = {
       window,
       columns: filters,
-      epilogue: planEpilogue(call.attrs.epilogue as Expr | undefined, rest.extras),
+      ...planEpilogue(call.attrs.epilogue as Expr | undefined, rest.extras),
     }
     return {
       kernel: 'conv2d',

@@ -17,7 +17,7 @@ export const depthwiseConv2d: KernelSpec = {
     const tapsFirst = { shape: [kh, kw, channels], dtype: w.dtype, strides: [w.strides[2], w.strides[3], w.strides[0]] }
     const rest = extraRows(extras, 2)
     const epilogue = planEpilogue(call.attrs.epilogue as Expr | undefined, rest.extras)
-    const params: Params = { window, reversed: false, epilogue }
+    const params: Params = { window, reversed: false, ...epilogue }
     return {
       kernel: 'depthwiseConv2d',
       params,

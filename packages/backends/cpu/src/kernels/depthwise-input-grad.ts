@@ -44,7 +44,7 @@ export const depthwiseConv2dInputGrad: KernelSpec = {
     }
     const { window, prepare: dense } = windowOf(spread, out, [kh, kw], attrs)
     const taps = { shape: [kh, kw, channels], dtype: w.dtype, strides: [w.strides[2], w.strides[3], w.strides[0]] }
-    const params: Params = { window, reversed: true, epilogue: { extras: [], addends: [], expr: [] } }
+    const params: Params = { window, reversed: true, extras: [], addends: [], epilogue: [] }
     return {
       kernel: 'depthwiseConv2d',
       params,

@@ -42,7 +42,7 @@ export const matmul: KernelSpec = {
       attrs.epilogue as Expr | undefined,
       extras.map((e, i) => ({ row: rowStrides[3 + i], column: last(e.strides) })),
     )
-    const params: Params = { dims, strides, rows, depth, columns, rowStride: rowStrides[0], epilogue }
+    const params: Params = { dims, strides, rows, depth, columns, rowStride: rowStrides[0], ...epilogue }
     return { kernel: 'matmul', params, prepare }
   },
 }
