@@ -43,7 +43,7 @@ export function costRows(costs: readonly Cost[]): Rows {
     'GMAC by its rule',
     'printed',
     'GMAC exact',
-    'attention',
+    'attention, products',
     'scan',
     'other GFLOP',
     'GFLOP',
