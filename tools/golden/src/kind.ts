@@ -41,10 +41,25 @@ export interface Kind {
 }
 
 /** Notes values of a file that nobody compares: a field that is not among `known` and holds more than a text or a number. */
-export async function noteUnknown(context: Context, file: Field, known: readonly string[]): Promise<void> {
-  for (const [name, { value, path }] of file.entries())
-    if (typeof value === 'object' && value !== null && !known.includes(name))
-      await context.part(path, () => {
+export const noteUnknown = (context: Context, file: Field, known: readonly string[]): Promise<void> =>
+  noteFields(context, file, ({ value }, name) => typeof value === 'object' && value !== null && !known.includes(name))
+
+/** Numbers that every kind knows, or that say how exact others are. */
+const remarks = /^(params|loss|grad_l2(_total)?|(\w+_)?error(_\w+)?)$/
+
+/** The same for files whose numbers and flags are all read too: only a text, or null, may be a remark. */
+export const noteUnread = (context: Context, file: Field, known: readonly string[]): Promise<void> =>
+  noteFields(
+    context,
+    file,
+    ({ value }, name) =>
+      value !== null && typeof value !== 'string' && !known.includes(name) && !(typeof value === 'number' && remarks.test(name)),
+  )
+
+async function noteFields(context: Context, file: Field, isUnread: (field: Field, name: string) => boolean): Promise<void> {
+  for (const [name, field] of file.entries())
+    if (isUnread(field, name))
+      await context.part(field.path, () => {
         throw new NotSupportedError('what this field holds')
       })
 }

@@ -15,7 +15,9 @@ describe('files that hold', () => {
     expect(status).toBe(0)
   })
 
-  it.each([micro, 'mambaout/blocks.json', grads])('%s on wasm, in float32', async (name) => {
+  // The files of flags were made with timm's own model: silu, wide and narrow convolutions, layer scale, another head and pool.
+  const onWasm = [micro, 'mambaout/blocks.json', grads, 'mambaout/flags_37x50.json', 'mambaout/grad_flags_37x50.json']
+  it.each(onWasm)('%s on wasm, in float32', async (name) => {
     const { status, out } = await golden('--threads', '1', fixture(name))
     expect(out).not.toContain('BROKEN')
     expect(status).toBe(0)
@@ -60,6 +62,12 @@ describe('values that do not hold end with status 1', () => {
     ['a hash', 'prng.json', 'fnv1a32', (json) => json['fnv1a32(check:input)']++],
     ['a size', 'preprocessing/geometry.json', 'shorter_side[0]', (json) => json.shorter_side[0].new_width++],
     ['a weight', 'preprocessing/resize_coefficients.json', 'rows[0]', (json) => json.rows[0].outputs[0].weights[0]++],
+    [
+      'a type',
+      'mambavision/blocks.json',
+      'state',
+      (json) => (json.blocks[4].state.find((line: Json) => line[2] === 'int64')[2] = 'float32'),
+    ],
     ['a checksum', 'preprocessing/modes.json', 'cases[0]', (json) => (json.cases[0].rgb.sha256 = '0'.repeat(64))],
   ])('%s', async (_, name, tensor, change) => {
     const { status, out } = await golden('--device', 'reference', changed(name, change))
@@ -181,11 +189,20 @@ describe('what is not supported yet', () => {
     expect(status).toBe(1)
   })
 
-  it('values of a model that nothing compares', async () => {
-    const path = changed(micro, (json) => (json.pyramid = json.stages))
-    const { status, out } = await golden('--device', 'reference', path)
-    expect(out).toContain('not supported yet: pyramid: what this field holds')
+  it.each<[string, string, (json: Json) => void, string]>([
+    ['values of a model that nothing compares', micro, (json) => (json.pyramid = json.stages), 'pyramid'],
+    ['a flag that nothing reads', micro, (json) => (json.channels_last = false), 'channels_last'],
+    ['a number that nothing reads', grads, (json) => (json.label_smoothing = 0.1), 'label_smoothing'],
+    ['a flag of an operation', 'ops/add_norm.json', (json) => (json.cases[0].dropout = 0.5), 'cases[0].dropout'],
+  ])('%s', async (_, name, change, field) => {
+    const { status, out } = await golden('--device', 'reference', changed(name, change))
+    expect(out).toContain(`${field}: what this field holds`)
     expect(status).toBe(1)
+  })
+
+  it('a remark is none of that, nor is a null', async () => {
+    const path = changed(micro, (json) => Object.assign(json, { remark: 'small', seed: null, square_error: 0 }))
+    expect((await golden('--device', 'reference', path)).status).toBe(0)
   })
 
   it('an activation in one block leaves the other blocks running', async () => {

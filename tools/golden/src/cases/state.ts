@@ -13,16 +13,24 @@ export function readState(field: Field): StateEntry[] {
   })
 }
 
-const spell = ({ name, shape }: { name: string; shape: readonly number[] }): string => `${name} [${shape.join(', ')}]`
+interface Line {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly dtype: string
+}
 
-/** Compares a state dict with the file's list: names, shapes and order. The error is the number of lines that differ. */
+/** Only counters are whole numbers; how long floats are is the device's business. */
+const spell = ({ name, shape, dtype }: Line): string =>
+  `${name} [${shape.join(', ')}]${/^(i|int)64$/.test(dtype) ? ' of whole numbers' : ''}`
+
+/** Compares a state dict with the file's list: names, shapes, types and order. The error is the number of lines that differ. */
 export function checkState(
   context: Context,
   name: string,
-  actual: ReadonlyMap<string, Pick<Tensor, 'shape'>>,
+  actual: ReadonlyMap<string, Pick<Tensor, 'shape' | 'dtype'>>,
   expected: readonly StateEntry[],
 ): void {
-  const ours = [...actual].map(([name, { shape }]) => spell({ name, shape }))
+  const ours = [...actual].map(([name, { shape, dtype }]) => spell({ name, shape, dtype }))
   const theirs = expected.map(spell)
   const lines = Array.from({ length: Math.max(ours.length, theirs.length) }, (_, i) => i)
   const different = lines.filter((i) => ours[i] !== theirs[i])
@@ -49,6 +57,26 @@ export async function fillModule(
   const unknown = [...names].find((name) => !entries.some((entry) => entry.name === name))
   if (unknown !== undefined) kept?.fail(`"${unknown}" is no entry of state`)
   await module.loadStateDict(fillState(entries, salt, names, options), { strict: names.size === 0 })
+}
+
+/**
+ * Compares a module's state dict and size with a file's, or an entry's, and fills it as that says. `actual` is the state dict
+ * where its names are not the module's own; `prefix` goes before the names of the checks.
+ */
+export async function fillListed(
+  context: Context,
+  entry: Field,
+  module: Module,
+  salt: string,
+  { prefix = '', actual = module.stateDict() }: { readonly prefix?: string; readonly actual?: ReadonlyMap<string, Tensor> } = {},
+): Promise<void> {
+  const listed = entry.maybe('state')
+  const expected = listed && readState(listed)
+  if (expected) checkState(context, `${prefix}state`, actual, expected)
+  const params = entry.maybe('params')
+  if (params) context.check({ name: `${prefix}params`, error: Math.abs(module.parameterCount() - params.count()), bound: 0 })
+  const entries = expected ?? [...actual].map(([name, { shape, dtype }]) => ({ name, shape, dtype }))
+  await fillModule(module, entries, salt, entry.maybe('kept'), readFillOptions(entry.maybe('extra_fill_rules')))
 }
 
 /** A file's `extra_fill_rules`. Throws `NotSupportedError` for others than those of norms that are stored to broadcast. */

@@ -4,7 +4,7 @@ import { inLayout, readInput, readLayout } from '../cases/layout.js'
 import { checkState, fillModule, readState } from '../cases/state.js'
 import { checkTensors } from '../cases/tensors.js'
 import type { Field } from '../field.js'
-import { type Context, type Kind, noteUnknown } from '../kind.js'
+import { type Context, type Kind, noteUnread } from '../kind.js'
 import { buildBlock } from '../mambaout/blocks.js'
 import { isMambaOut, originOf } from '../mambaout/match.js'
 import { readReference } from '../reference.js'
@@ -14,7 +14,7 @@ export const mambaoutBlocks: Kind = {
   name: 'MambaOut blocks',
   matches: (file) => isMambaOut(file) && file.has('blocks'),
   run: async (file, context) => {
-    await noteUnknown(context, file, ['blocks'])
+    await noteUnread(context, file, ['blocks'])
     for (const [i, entry] of file.at('blocks').list().entries()) {
       const name = `blocks[${i}] ${entry.maybe('block')?.string() ?? entry.at('class').string()}`
       await context.part(name, () => runBlock(name, file, entry, context))
@@ -24,7 +24,7 @@ export const mambaoutBlocks: Kind = {
 
 async function runBlock(name: string, file: Field, entry: Field, context: Context): Promise<void> {
   const { device } = context
-  await noteUnknown(context, entry, ['args', 'state', 'kept', 'input', 'output', 'layout'])
+  await noteUnread(context, entry, ['args', 'state', 'kept', 'input', 'output', 'layout'])
   const salt = (entry.maybe('salt') ?? file.at('salt')).string()
   const layout = readLayout(entry.maybe('layout'), { input: 'NHWC', output: 'NHWC' })
   const output = entry.at('output')

@@ -1,15 +1,9 @@
 import type { MambaOut } from '@scanline/mambaout'
 import { scope, type Tensor } from '@scanline/tensor'
-import { boundOf } from '../cases/bound.js'
-import { execute } from '../cases/execute.js'
-import { inLayout, readInput, readLayout } from '../cases/layout.js'
-import { checkTensors, type Expected } from '../cases/tensors.js'
-import { NotSupportedError } from '../errors.js'
-import type { Field } from '../field.js'
-import { type Context, type Kind, noteUnknown } from '../kind.js'
+import { runClassifier } from '../cases/classifier.js'
+import type { Kind } from '../kind.js'
 import { isMambaOut } from '../mambaout/match.js'
-import { buildModel, modelFields } from '../mambaout/model.js'
-import { readReference } from '../reference.js'
+import { buildModel } from '../mambaout/model.js'
 
 /** Every tensor that a file may name, from the model's own feature interface. */
 function intermediates(model: MambaOut, x: Tensor): Record<string, Tensor> {
@@ -34,49 +28,12 @@ function intermediates(model: MambaOut, x: Tensor): Record<string, Tensor> {
 export const mambaoutModel: Kind = {
   name: 'MambaOut',
   matches: (file) => isMambaOut(file) && file.has('model') && file.has('input') && !file.has('grads') && !file.has('loss'),
-  run: async (file, context) => {
-    const layout = readLayout(file.maybe('layout'), { input: 'NCHW', output: 'NHWC' })
-    const expected = readExpected(file, context)
-    await noteUnknown(context, file, [...modelFields, 'stages', 'logits'])
-    const { model, salt } = await buildModel(file, context)
-    model.eval()
-    const x = readInput(context, 'input', file.at('input'), salt, layout.input)
-    try {
-      const wanted = new Set(expected.map(({ name }) => name))
-      const stages = (image: Tensor): Record<string, Tensor> =>
-        scope(() => {
-          const all = Object.entries(intermediates(model, image)).filter(([name]) => wanted.has(name))
-          return Object.fromEntries(all.map(([name, y]) => [name, inLayout(y, layout.output)]))
-        })
-      await execute(context, 'stages', stages, [x], (run, outputs) => checkTensors(context, run, expected, outputs))
-
-      // The program that a user runs has the logits as its only output, and so more to fuse. Eagerly nothing would differ.
-      const logits = expected.filter(({ name }) => name === 'logits')
-      await execute(
-        context,
-        'forward',
-        (image) => ({ logits: model.forward(image) }),
-        [x],
-        (run, outputs) => checkTensors(context, run, logits, outputs, 'forward: '),
-        ['compiled'],
-      )
-    } finally {
-      x.dispose()
-      model.dispose()
-    }
-  },
-}
-
-const stageNames = /^(stem|down[1-9]\d*|stage\d+|features|head_hidden)$/
-
-function readExpected(file: Field, context: Context): Expected[] {
-  const whole = file.maybe('float32_error')
-  const stages = (file.maybe('stages')?.entries() ?? []).map(([name, field]): Expected => {
-    if (!stageNames.test(name)) throw new NotSupportedError(`${field.path} of a MambaOut`)
-    return { name, reference: readReference(field), bound: boundOf(context.device, field.maybe('float32_error'), whole) }
-  })
-  const logits = file.maybe('logits')
-  if (!logits) return stages
-  const bound = boundOf(context.device, file.maybe('float32_error_logits'), logits.maybe('float32_error'), whole)
-  return [...stages, { name: 'logits', reference: readReference(logits), bound }]
+  run: (file, context) =>
+    runClassifier(file, context, {
+      family: 'MambaOut',
+      layout: { input: 'NCHW', output: 'NHWC' },
+      stageNames: /^(stem|down[1-9]\d*|stage\d+|features|head_hidden)$/,
+      build: buildModel,
+      intermediates,
+    }),
 }

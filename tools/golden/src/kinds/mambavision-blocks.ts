@@ -6,7 +6,7 @@ import { inLayout, readInput, readLayout } from '../cases/layout.js'
 import { checkState, fillModule, readState } from '../cases/state.js'
 import { checkTensors, type Expected } from '../cases/tensors.js'
 import type { Field } from '../field.js'
-import { type Context, type Kind, noteUnknown } from '../kind.js'
+import { type Context, type Kind, noteUnread } from '../kind.js'
 import { buildBlock } from '../mambavision/blocks.js'
 import { isMambaVision } from '../mambavision/match.js'
 import { runScan } from '../mambavision/scan.js'
@@ -18,7 +18,7 @@ export const mambavisionBlocks: Kind = {
   name: 'MambaVision blocks',
   matches: (file) => isMambaVision(file) && ['blocks', 'selective_scan', 'window_partition'].some((field) => file.has(field)),
   run: async (file, context) => {
-    await noteUnknown(context, file, ['blocks', 'selective_scan', 'window_partition'])
+    await noteUnread(context, file, ['blocks', 'selective_scan', 'window_partition'])
     for (const [i, entry] of (file.maybe('blocks')?.list() ?? []).entries()) {
       const name = `blocks[${i}] ${entry.maybe('block')?.string() ?? entry.at('class').string()}`
       await context.part(name, () => runBlock(name, file, entry, context))
@@ -43,7 +43,7 @@ const readBuffers = (entry: Field): Omit<Expected, 'bound'>[] =>
 
 async function runBlock(name: string, file: Field, entry: Field, context: Context): Promise<void> {
   const { device } = context
-  await noteUnknown(context, entry, ['args', 'state', 'kept', 'input', 'output', 'layout', 'buffers_after'])
+  await noteUnread(context, entry, ['args', 'state', 'kept', 'input', 'output', 'layout', 'train', 'buffers_after'])
   const salt = (entry.maybe('salt') ?? file.at('salt')).string()
   const layout = readLayout(entry.maybe('layout'), { input: 'NHWC', output: 'NHWC' })
   const output = entry.at('output')

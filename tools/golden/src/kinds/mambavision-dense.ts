@@ -1,11 +1,12 @@
 import { scope } from '@scanline/tensor'
 import { boundOf } from '../cases/bound.js'
+import { modelFields } from '../cases/classifier.js'
 import { execute } from '../cases/execute.js'
 import { inLayout, readInput, readLayout } from '../cases/layout.js'
 import { checkTensors } from '../cases/tensors.js'
-import { type Kind, noteUnknown } from '../kind.js'
+import { type Kind, noteUnread } from '../kind.js'
 import { isMambaVision } from '../mambavision/match.js'
-import { buildBackbone, isDense, modelFields } from '../mambavision/model.js'
+import { buildBackbone, isDense } from '../mambavision/model.js'
 import { readReference } from '../reference.js'
 
 /** The backbone of detectors and segmenters: one map for each index, in the order of the file. */
@@ -14,7 +15,7 @@ export const mambavisionDense: Kind = {
   matches: (file) => isMambaVision(file) && isDense(file) && file.has('outputs'),
   run: async (file, context) => {
     const layout = readLayout(file.maybe('layout'), { input: 'NCHW', output: 'NCHW' })
-    await noteUnknown(context, file, [...modelFields, 'outputs'])
+    await noteUnread(context, file, [...modelFields, 'outputs'])
     const expected = file
       .at('outputs')
       .list()

@@ -3,7 +3,7 @@ import { boundOf } from '../cases/bound.js'
 import { execute } from '../cases/execute.js'
 import { checkTensors, type Expected } from '../cases/tensors.js'
 import type { Field } from '../field.js'
-import { type Context, type Kind, noteUnknown } from '../kind.js'
+import { type Context, type Kind, noteUnread } from '../kind.js'
 import { formulaValues } from '../ops/formula.js'
 import { type OpCase, opCases } from '../ops/functions.js'
 import { readReference } from '../reference.js'
@@ -13,7 +13,7 @@ export const ops: Kind = {
   name: 'operation',
   matches: (file) => file.isRecord() && typeof file.record().op === 'string' && Object.hasOwn(opCases, file.at('op').string()),
   run: async (file, context) => {
-    await noteUnknown(context, file, ['cases'])
+    await noteUnread(context, file, ['cases'])
     const op = opCases[file.at('op').string()]
     for (const [i, entry] of file.at('cases').list().entries()) {
       const name = entry.maybe('name')?.string() ?? `cases[${i}]`
@@ -23,7 +23,7 @@ export const ops: Kind = {
 }
 
 async function runCase(name: string, op: OpCase, file: Field, entry: Field, context: Context): Promise<void> {
-  await noteUnknown(context, entry, ['inputs', 'outputs', 'grads'])
+  await noteUnread(context, entry, ['inputs', 'outputs', 'grads', ...op.flags])
   const { backend, dtype } = context.device
   const given = entry.at('inputs')
   const outputs = entry.at('outputs')

@@ -5,7 +5,7 @@ import { checkState, fillModule, readState } from '../cases/state.js'
 import { checkTensors, type Expected } from '../cases/tensors.js'
 import type { Field } from '../field.js'
 import { fillInput } from '../fill.js'
-import { type Context, type Kind, noteUnknown } from '../kind.js'
+import { type Context, type Kind, noteUnread } from '../kind.js'
 import { readReference } from '../reference.js'
 import { type Block, buildBlock } from '../vim/blocks.js'
 import { isVim } from '../vim/match.js'
@@ -15,7 +15,7 @@ export const vimBlocks: Kind = {
   name: 'Vim blocks',
   matches: (file) => isVim(file) && file.has('blocks'),
   run: async (file, context) => {
-    await noteUnknown(context, file, ['blocks'])
+    await noteUnread(context, file, ['blocks'])
     for (const [i, entry] of file.at('blocks').list().entries()) {
       const name = `blocks[${i}] ${entry.at('name').string()}`
       await context.part(name, () => runBlock(name, file, entry, context))
@@ -26,7 +26,7 @@ export const vimBlocks: Kind = {
 const known = ['args', 'state', 'kept', 'inputs', 'outputs', 'grad_outputs', 'grad_inputs', 'grads']
 
 async function runBlock(name: string, file: Field, entry: Field, context: Context): Promise<void> {
-  await noteUnknown(context, entry, known)
+  await noteUnread(context, entry, known)
   const { device } = context
   const salt = (entry.maybe('salt') ?? file.at('salt')).string()
   const block = buildBlock(entry, { device: device.backend, dtype: device.dtype })

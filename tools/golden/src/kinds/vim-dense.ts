@@ -3,20 +3,21 @@ import { permute, scope, type Tensor, tensor } from '@scanline/tensor'
 import { VimDetectionBackbone, VimFeaturePyramid, VimSegmentationBackbone } from '@scanline/vim'
 import { boundOf } from '../cases/bound.js'
 import { execute } from '../cases/execute.js'
+import { fillListed } from '../cases/state.js'
 import { checkTensors } from '../cases/tensors.js'
 import { Field } from '../field.js'
 import { fillInput } from '../fill.js'
-import { type Context, type Kind, noteUnknown } from '../kind.js'
+import { type Context, type Kind, noteUnread } from '../kind.js'
 import { readReference } from '../reference.js'
 import { isVim } from '../vim/match.js'
-import { configFrom, fillAs } from '../vim/model.js'
+import { configFrom } from '../vim/model.js'
 
 /** Backbones of segmenters and detectors, and the detectors' pyramid. */
 export const vimDense: Kind = {
   name: 'Vim backbones',
   matches: (file) => isVim(file) && file.has('backbones'),
   run: async (file, context) => {
-    await noteUnknown(context, file, ['backbones'])
+    await noteUnread(context, file, ['backbones'])
     for (const [i, entry] of file.at('backbones').list().entries()) {
       const name = `backbones[${i}] ${entry.at('name').string()}`
       await context.part(name, () => runBackbone(name, file, entry, context))
@@ -64,7 +65,7 @@ function build(args: Field, options: ModuleOptions): Dense {
 }
 
 async function runBackbone(name: string, file: Field, entry: Field, context: Context): Promise<void> {
-  await noteUnknown(context, entry, ['args', 'state', 'kept', 'inputs', 'outputs'])
+  await noteUnread(context, entry, ['args', 'state', 'kept', 'inputs', 'outputs'])
   const { device } = context
   const salt = (entry.maybe('salt') ?? file.at('salt')).string()
   const { module, forward } = build(entry.at('args'), { device: device.backend, dtype: device.dtype })
@@ -79,7 +80,7 @@ async function runBackbone(name: string, file: Field, entry: Field, context: Con
       bound: boundOf(device, field.maybe('float32_error'), entry.maybe('float32_error')),
     }))
   try {
-    await fillAs(entry, `${name}, `, module, salt, context)
+    await fillListed(context, entry, module, salt, { prefix: `${name}, ` })
     module.eval()
     const run = (image: Tensor) =>
       scope(() => {

@@ -5,7 +5,7 @@ import { execute } from '../cases/execute.js'
 import { checkTensors } from '../cases/tensors.js'
 import type { Field } from '../field.js'
 import { fillTensor } from '../fill.js'
-import { type Kind, noteUnknown } from '../kind.js'
+import { type Kind, noteUnread } from '../kind.js'
 import { readReference } from '../reference.js'
 import { isVim } from '../vim/match.js'
 
@@ -21,11 +21,11 @@ export const vimPosEmbed: Kind = {
   name: 'Vim position tables',
   matches: (file) => isVim(file) && listOf(file) !== undefined,
   run: async (file, context) => {
-    await noteUnknown(context, file, ['pos_embed', 'cases'])
+    await noteUnread(context, file, ['pos_embed', 'cases'])
     for (const entry of listOf(file)?.list() ?? []) {
       const name = entry.at('name').string()
       await context.part(name, async () => {
-        await noteUnknown(context, entry, ['from', 'to', 'input', 'output'])
+        await noteUnread(context, entry, ['from', 'to', 'extra_tokens', 'input', 'output'])
         const output = entry.at('output')
         const bound = boundOf(context.device, output.maybe('float32_error'), entry.maybe('float32_error'))
         const options = {

@@ -1,6 +1,6 @@
-import { type Kind, noteUnknown } from '../kind.js'
+import { modelFields } from '../cases/classifier.js'
+import { type Kind, noteUnread } from '../kind.js'
 import { isVim } from '../vim/match.js'
-import { modelFields } from '../vim/model.js'
 import { runModel } from '../vim/run.js'
 
 /** Small models, one for each combination of arguments. */
@@ -8,11 +8,11 @@ export const vimVariants: Kind = {
   name: 'Vim variants',
   matches: (file) => isVim(file) && file.has('variants'),
   run: async (file, context) => {
-    await noteUnknown(context, file, ['variants'])
+    await noteUnread(context, file, ['variants'])
     for (const [i, entry] of file.at('variants').list().entries()) {
       const name = `variants[${i}] ${entry.at('name').string()}`
       await context.part(name, async () => {
-        await noteUnknown(context, entry, [...modelFields, 'features', 'logits'])
+        await noteUnread(context, entry, [...modelFields, 'features', 'logits'])
         await runModel(entry, `${name}, `, (entry.maybe('salt') ?? file.at('salt')).string(), context)
       })
     }

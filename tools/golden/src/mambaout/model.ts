@@ -1,9 +1,8 @@
 import { type KeyLayout, keyLayout, MambaOut, type MambaOutConfig, type MambaOutVariant, variants } from '@scanline/mambaout'
 import { type ArgTable, readActivation, readArgs, requireLayerNorm, requireValue } from '../cases/args.js'
-import { checkState, fillModule, readState } from '../cases/state.js'
+import { fillListed, readState } from '../cases/state.js'
 import { NotSupportedError } from '../errors.js'
 import type { Field } from '../field.js'
-import type { StateEntry } from '../fill.js'
 import type { Context } from '../kind.js'
 import { type Origin, originOf } from './match.js'
 
@@ -79,12 +78,8 @@ export function readConfig(file: Field): MambaOutConfig {
   return { ...base, ...readArgs(file.maybe('args'), args[originOf(file.maybe('source'))]) }
 }
 
-/** Fields of a file that say what is built and run. */
-export const modelFields = ['args', 'input', 'layout', 'state', 'kept']
-
 export interface FilledModel {
   readonly model: MambaOut
-  readonly config: MambaOutConfig
   readonly layout: KeyLayout
   readonly salt: string
 }
@@ -92,20 +87,13 @@ export interface FilledModel {
 /** Builds a file's model, compares its state dict and its size with the file's, and fills it. */
 export async function buildModel(file: Field, context: Context): Promise<FilledModel> {
   const { backend, dtype } = context.device
-  const config = readConfig(file)
   const salt = file.at('salt').string()
-  const model = new MambaOut(config, { device: backend, dtype })
+  const model = new MambaOut(readConfig(file), { device: backend, dtype })
   try {
     const listed = file.maybe('state')
-    const expected = listed && readState(listed)
-    const layout = expected ? keyLayout(expected.map(({ name }) => name)) : originOf(file.maybe('source'))
-    const actual = model.stateDict({ layout })
-    if (expected) checkState(context, 'state', actual, expected)
-    const params = file.maybe('params')
-    if (params) context.check({ name: 'params', error: Math.abs(model.parameterCount() - params.count()), bound: 0 })
-    const entries: StateEntry[] = expected ?? [...actual].map(([name, { shape }]) => ({ name, shape, dtype: 'float32' }))
-    await fillModule(model, entries, salt, file.maybe('kept'))
-    return { model, config, layout, salt }
+    const layout = listed ? keyLayout(readState(listed).map(({ name }) => name)) : originOf(file.maybe('source'))
+    await fillListed(context, file, model, salt, { actual: model.stateDict({ layout }) })
+    return { model, layout, salt }
   } catch (error) {
     model.dispose()
     throw error

@@ -9,9 +9,8 @@ import {
 } from '@scanline/mambavision'
 import type { Module, ModuleOptions } from '@scanline/nn'
 import { type ArgTable, readArgs, requireValue } from '../cases/args.js'
-import { checkState, fillModule, readState } from '../cases/state.js'
+import { fillListed } from '../cases/state.js'
 import type { Field } from '../field.js'
-import type { StateEntry } from '../fill.js'
 import type { Context } from '../kind.js'
 
 /** Arguments that the published constructors take and do nothing with. */
@@ -85,9 +84,6 @@ export function readBackboneConfig(file: Field): BackboneConfig {
   return readArgs(file.at('args'), backboneArgs) as BackboneConfig
 }
 
-/** Fields of a file that say what is built and run. */
-export const modelFields = ['args', 'input', 'layout', 'state', 'kept']
-
 interface Filled<T> {
   readonly model: T
   readonly salt: string
@@ -99,14 +95,7 @@ async function build<T extends Module>(file: Field, context: Context, create: (o
   const salt = file.at('salt').string()
   const model = create({ device: backend, dtype })
   try {
-    const listed = file.maybe('state')
-    const expected = listed && readState(listed)
-    const actual = model.stateDict()
-    if (expected) checkState(context, 'state', actual, expected)
-    const params = file.maybe('params')
-    if (params) context.check({ name: 'params', error: Math.abs(model.parameterCount() - params.count()), bound: 0 })
-    const entries: StateEntry[] = expected ?? [...actual].map(([name, { shape }]) => ({ name, shape, dtype: 'float32' }))
-    await fillModule(model, entries, salt, file.maybe('kept'))
+    await fillListed(context, file, model, salt)
     return { model, salt }
   } catch (error) {
     model.dispose()

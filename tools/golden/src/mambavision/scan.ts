@@ -4,15 +4,18 @@ import { execute } from '../cases/execute.js'
 import { checkTensors } from '../cases/tensors.js'
 import type { Field } from '../field.js'
 import { fillInput, fillTensor } from '../fill.js'
-import { type Context, noteUnknown } from '../kind.js'
+import { type Context, noteUnread } from '../kind.js'
 import { readReference } from '../reference.js'
+
+/** Batch, channels, length, states. */
+const sizes = ['b', 'd', 'l', 'n']
 
 /** A case of the scan alone, `[batch, channels, length]` in the file; inputs are filled under their own names. */
 export async function runScan(name: string, entry: Field, context: Context): Promise<void> {
   const { backend, dtype } = context.device
-  await noteUnknown(context, entry, ['uses', 'output', 'last_state'])
+  await noteUnread(context, entry, [...sizes, 'uses', 'delta_scale', 'delta_softplus', 'output', 'last_state'])
   const salt = entry.at('salt').string()
-  const [n, d, l, states] = ['b', 'd', 'l', 'n'].map((key) => entry.at(key).count())
+  const [n, d, l, states] = sizes.map((key) => entry.at(key).count())
   const uses = entry
     .at('uses')
     .list()

@@ -4,13 +4,13 @@ import { execute } from '../cases/execute.js'
 import { inLayout } from '../cases/layout.js'
 import { checkTensors } from '../cases/tensors.js'
 import type { Field } from '../field.js'
-import { type Context, noteUnknown } from '../kind.js'
+import { type Context, noteUnread } from '../kind.js'
 import { readReference, sizeOf } from '../reference.js'
 
 /** A map of 0, 1, 2, … cut into windows, and put together again. */
 export async function runWindows(name: string, entry: Field, context: Context): Promise<void> {
   const { backend, dtype } = context.device
-  await noteUnknown(context, entry, ['input', 'output'])
+  await noteUnread(context, entry, ['input', 'window', 'output'])
   const shape = entry.at('input').at('shape').shape()
   const values = Float32Array.from({ length: sizeOf(shape) }, (_, i) => i)
   const window = entry.at('window').count()

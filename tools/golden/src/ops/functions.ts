@@ -10,7 +10,6 @@ import {
   type Tensor,
   transpose,
 } from '@scanline/tensor'
-import { NotSupportedError } from '../errors.js'
 import type { Field } from '../field.js'
 
 export type Inputs = Readonly<Record<string, Tensor | undefined>>
@@ -21,6 +20,8 @@ export type Outputs = Readonly<Record<string, Tensor>>
 export interface OpCase {
   readonly required: readonly string[]
   readonly optional: readonly string[]
+  /** Fields of a case that `build` reads. */
+  readonly flags: readonly string[]
   /** Reads a case's flags. */
   build(flags: Field): (inputs: Inputs) => Outputs
 }
@@ -42,6 +43,7 @@ function scan(inputs: Inputs, suffix: string, deltaSoftplus: boolean, reverse: b
 const selectiveScanCase: OpCase = {
   required: ['u', 'delta', 'A', 'B', 'C'],
   optional: ['D', 'z', 'delta_bias', ...scanInputs.map((name) => `${name}_b`)],
+  flags: ['softplus'],
   build: (flags) => {
     const softplus = flags.maybe('softplus')?.boolean() ?? false
     return (inputs): Outputs => {
@@ -60,6 +62,7 @@ const selectiveScanCase: OpCase = {
 const causalConv1dCase: OpCase = {
   required: ['x', 'weight'],
   optional: ['bias'],
+  flags: ['activation'],
   build: (flags) => {
     const activation = flags.maybe('activation')?.oneOf('silu', 'swish') ? ('silu' as const) : undefined
     return ({ x, weight, bias }) => ({
@@ -68,9 +71,18 @@ const causalConv1dCase: OpCase = {
   },
 }
 
+const layer = (x: Tensor, weight: Tensor, bias: Tensor | undefined, eps: number): Tensor =>
+  bias ? layerNorm(x, weight, bias, eps) : mul(layerNorm(x, undefined, undefined, eps), weight)
+
+const rms = (x: Tensor, weight: Tensor, bias: Tensor | undefined, eps: number): Tensor => {
+  const y = rmsNorm(x, weight, eps)
+  return bias ? add(y, bias) : y
+}
+
 const addNormCase: OpCase = {
   required: ['x', 'weight'],
   optional: ['residual', 'bias'],
+  flags: ['norm', 'eps', 'prenorm'],
   build: (flags) => {
     const norm = flags.at('norm').oneOf('rms', 'layer')
     const eps = flags.at('eps').number()
@@ -78,9 +90,7 @@ const addNormCase: OpCase = {
     return ({ x, residual, weight, bias }): Outputs => {
       // An output of its own, also where it is the input.
       const total = residual ? add(x as Tensor, residual) : (x as Tensor).alias()
-      if (norm === 'layer' && !bias) throw new NotSupportedError('a layer norm with a weight and no bias')
-      const normal = norm === 'layer' ? layerNorm(total, weight, bias, eps) : rmsNorm(total, weight as Tensor, eps)
-      const out = norm === 'rms' && bias ? add(normal, bias) : normal
+      const out = norm === 'layer' ? layer(total, weight as Tensor, bias, eps) : rms(total, weight as Tensor, bias, eps)
       return prenorm ? { out, residual_out: total } : { out }
     }
   },

@@ -1,10 +1,9 @@
-import type { Module, ModuleOptions } from '@scanline/nn'
+import type { ModuleOptions } from '@scanline/nn'
 import { registeredNames, Vim, type VimConfig, type VimVariant, variants } from '@scanline/vim'
 import type { VimMixerKind } from '@scanline/vim-mixer'
 import { type ArgTable, readArgs, requireValue } from '../cases/args.js'
-import { checkState, fillModule, readState } from '../cases/state.js'
+import { fillListed } from '../cases/state.js'
 import type { Field } from '../field.js'
-import type { StateEntry } from '../fill.js'
 import type { Context } from '../kind.js'
 
 /** Arguments that change nothing in exact arithmetic, or that the published constructor ignores. */
@@ -96,27 +95,12 @@ export function readConfig(file: Field): VimConfig {
   return configFrom(file.maybe('args'), variants[variant as VimVariant])
 }
 
-/** Fields of a file that say what is built and run. */
-export const modelFields = ['args', 'input', 'layout', 'state', 'kept']
-
-/** Compares a module's state dict and size with an entry's, and fills it. */
-export async function fillAs(entry: Field, name: string, model: Module, salt: string, context: Context): Promise<void> {
-  const listed = entry.maybe('state')
-  const expected = listed && readState(listed)
-  const actual = model.stateDict()
-  if (expected) checkState(context, `${name}state`, actual, expected)
-  const params = entry.maybe('params')
-  if (params) context.check({ name: `${name}params`, error: Math.abs(model.parameterCount() - params.count()), bound: 0 })
-  const entries: StateEntry[] = expected ?? [...actual].map(([key, { shape }]) => ({ name: key, shape, dtype: 'float32' }))
-  await fillModule(model, entries, salt, entry.maybe('kept'))
-}
-
 /** Builds and fills the model of a file, or of an entry of `variants`. */
 export async function buildModel(entry: Field, name: string, salt: string, context: Context): Promise<Vim> {
   const options: ModuleOptions = { device: context.device.backend, dtype: context.device.dtype }
   const model = new Vim(readConfig(entry), options)
   try {
-    await fillAs(entry, name, model, salt, context)
+    await fillListed(context, entry, model, salt, { prefix: name })
     return model
   } catch (error) {
     model.dispose()
