@@ -63,6 +63,7 @@ const tasks = {
   classify: (args) => node('apps/classify/dist/cli.js', args),
   golden: (args) => node('tools/golden/dist/cli.js', args),
   bench: (args) => node('tools/bench/dist/cli.js', args),
+  shapes: (args) => node('tools/shapes-dataset/dist/cli.js', args),
   cost: (args) => node('tools/cost/dist/cli.js', args),
   release: (args) => pnpm(['exec', 'changeset', ...args]),
 }
