@@ -79,7 +79,7 @@ class Composer {
   }
 }
 
-/** An outline of no class, nor like one: a bar, a needle or a jagged blob. */
+/** An outline of no class, nor like one: a bar, a needle or a lump that is twice as long as wide. */
 function debris(chance: Chance): Outline {
   const kind = chance.whole(0, 2)
   const thin = chance.between(0.06, 0.18)
@@ -104,8 +104,8 @@ function debris(chance: Chance): Outline {
         [-along, 1],
         [-1, -along],
       ][side % 4] as [number, number]
-      const reach = chance.between(0.35, 1) / Math.sqrt(x * x + y * y)
-      return [x * reach, y * reach] as const
+      const reach = chance.between(0.5, 1) / Math.sqrt(x * x + y * y)
+      return [x * reach, 0.42 * y * reach] as const
     }),
   ]
 }
