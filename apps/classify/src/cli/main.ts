@@ -1,5 +1,6 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { devices } from './devices.js'
+import { type ExportOptions, exportModel } from './export.js'
 import { exitCodes, explain, Failure } from './failure.js'
 import type { Io } from './io.js'
 import { models } from './models.js'
@@ -11,6 +12,7 @@ Examples:
   scanline-classify predict photo.jpg
   scanline-classify predict photos/ https://example.org/cat.png --model mambaout_tiny --topk 3
   scanline-classify predict photos/ --weights mine.safetensors --classes names.txt --json > result.json
+  scanline-classify export mambaout_tiny.onnx --model mambaout_tiny
 
 Exit status:
   ${exitCodes.ok}    every image was classified
@@ -62,6 +64,23 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     .option('--json', 'print the whole configurations as JSON')
     .action((glob: string, options: { json?: boolean }) => {
       status = models(glob, options, io)
+    })
+
+  program
+    .command('export')
+    .description('writes a model as an ONNX file of standard operators, for any number of images')
+    .argument('<file>', 'the file to write; above 2 GiB its weights go to <file>.data beside it')
+    .option('-m, --model <name>', 'model to write', knownModel, 'mambaout_femto.in1k')
+    .option('-w, --weights <file>', 'weights instead of the published ones: a safetensors or PyTorch file, a hub id, an address')
+    .option('--random', 'random weights instead')
+    .option('-c, --classes <file>', "names of the weights' classes, one a line, to be kept in the file")
+    .option('-s, --size <n>', "height and width of the images; the model's own unless told otherwise", wholeNumber(32, 2048))
+    .option('--features', "the feature maps of the model's stages instead of class scores")
+    .option('--opset <n>', 'version of the standard operators', wholeNumber(17, 22), 20)
+    .addOption(new Option('--layout <axes>', 'axes of images and maps').choices(['NCHW', 'NHWC']).default('NCHW'))
+    .option('--offline', 'use what was downloaded before, and no network')
+    .action(async (file: string, options: ExportOptions) => {
+      status = await exportModel(file, options, io)
     })
 
   try {
