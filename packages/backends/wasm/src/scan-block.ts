@@ -76,34 +76,68 @@ export function eachBlock(
     )
 }
 
-/** The loops over decay factors: with limits to the exponent, and for blocks that need none. */
-export interface FactorLoops {
+/** The inner loops, as functions of their own, so that each has the registers to itself. */
+export interface ScanLoops {
+  /** Decay factors, with limits to the exponent, and for blocks that need none. */
   readonly limited: FunctionRef
   readonly plain: FunctionRef
+  readonly states: FunctionRef
 }
 
-/** Functions (rates, step sizes, bytes from one to the next, count, to) that write factors [count, S] of four channels. */
-export function factorLoops(k: KernelBuilder, states: number, name = ''): FactorLoops {
-  const define = (limited: boolean) =>
-    k.helper(`${limited ? 'limited' : 'plain'}${name}`, 5, (f, [rates, from, stride, count, to]) => {
-      const decay = decayFactors(k, f, { limited })
-      f.for(0, count, 1, () => {
-        const size = f.let(v128.load(from))
-        eachRun(f, states, (base, run) => {
-          const at = (pointer: Local<'i32'>) => (base ? i32.add(pointer, i32.mul(base, 16)) : pointer)
-          // Two at a time hide each other's latency and leave the constants in their registers.
-          for (let first = 0; first < run.length; first += 2) {
-            const pair = run.slice(first, first + 2)
-            const factors = decay(pair.map((s) => f.let(f32x4.mul(size, v128.load(at(rates), 16 * s)))))
-            for (const [i, s] of pair.entries()) f.store.v128(at(to), factors[i], 16 * s)
-          }
-        })
-        f.set(from, i32.add(from, stride))
-        f.set(to, i32.add(to, 16 * states))
+export const scanLoops = (k: KernelBuilder, params: ScanParams): ScanLoops => ({
+  limited: factorLoop(k, params, true),
+  plain: factorLoop(k, params, false),
+  states: stateLoop(k, params),
+})
+
+/** Writes factors [count, S] of four channels. */
+const factorLoop = (k: KernelBuilder, { states, reverse }: ScanParams, limited: boolean): FunctionRef =>
+  k.helper(`${limited ? 'limited' : 'factors'}${reverse ? 'Reverse' : ''}`, 5, (f, [rates, sizes, row, to, count]) => {
+    const decay = decayFactors(k, f, { limited })
+    f.for(0, count, 1, () => {
+      const size = f.let(v128.load(sizes))
+      eachRun(f, states, (base, run) => {
+        const at = (pointer: Local<'i32'>) => (base ? i32.add(pointer, i32.mul(base, 16)) : pointer)
+        // Two at a time hide each other's latency and leave the constants in their registers.
+        for (let first = 0; first < run.length; first += 2) {
+          const pair = run.slice(first, first + 2)
+          const factors = decay(pair.map((s) => f.let(f32x4.mul(size, v128.load(at(rates), 16 * s)))))
+          for (const [i, s] of pair.entries()) f.store.v128(at(to), factors[i], 16 * s)
+        }
       })
+      f.set(sizes, i32.add(sizes, row))
+      f.set(to, i32.add(to, 16 * states))
     })
-  return { limited: define(true), plain: define(false) }
-}
+  })
+
+/** Takes the states [S, 4] through `count` steps and adds Σ c h to the totals. */
+const stateLoop = (k: KernelBuilder, { states, reverse, outer }: ScanParams): FunctionRef =>
+  k.helper(`states${reverse ? 'Reverse' : ''}`, 8, (f, [h, factors, inputs, totals, b, c, row, count]) => {
+    const [strideB, strideC] = [outer[3][1], outer[4][1]]
+    eachRun(f, states, (base, run) => {
+      const fromState = (pointer: Value<'i32'>, bytes: number) => f.let(base ? i32.add(pointer, i32.mul(base, bytes)) : pointer)
+      const [own, factor] = [fromState(h, 16), fromState(factors, 16)]
+      const [rowB, rowC] = [fromState(b, 4), fromState(c, 4)]
+      const [input, total] = [f.let(inputs), f.let(totals)]
+      const held = run.map((s) => f.let(v128.load(own, 16 * s)))
+      f.for(0, count, 1, () => {
+        const x = f.let(v128.load(input))
+        const sum = f.let(v128.load(total))
+        for (const s of run) {
+          const state = held[s - run[0]]
+          f.set(state, k.madd(v128.load(factor, 16 * s), state, f32x4.mul(x, v128.load32_splat(rowB, 4 * s))))
+          f.set(sum, k.madd(v128.load32_splat(rowC, 4 * s), state, sum))
+          // Stored each time, as V8 loads whatever it can before anything else, and only a store holds it up.
+          f.store.v128(total, sum)
+        }
+        f.set(factor, i32.add(factor, 16 * states))
+        for (const pointer of [input, total]) f.set(pointer, i32.add(pointer, row))
+        f.set(rowB, i32.add(rowB, reverse ? -strideB : strideB))
+        f.set(rowC, i32.add(rowC, reverse ? -strideC : strideC))
+      })
+      for (const s of run) f.store.v128(own, held[s - run[0]], 16 * s)
+    })
+  })
 
 export interface Scan {
   readonly params: ScanParams
@@ -111,7 +145,7 @@ export interface Scan {
   /** Neighbours: an item's vectors of channels. */
   readonly spots: readonly Spot[]
   readonly scratch: Local<'i32'>
-  readonly loops: FactorLoops
+  readonly loops: ScanLoops
   readonly y: Sequence
   /** What is stored for a step: `total` is Σ c h + d u, `vector` counts the item's vectors. */
   finish(total: Local<'v128'>, t: Local<'i32'>, vector: number): Value<'v128'>
@@ -142,7 +176,6 @@ export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void
   const [sizes, inputs, totals, factors] = [layout.stepSizes, layout.inputs, layout.totals, layout.factors].map(at)
   const row = 16 * spots.length
   const position = (i: Operand<'i32'>) => f.let(reverse ? i32.sub(length - 1, i) : i32.add(i, 0))
-  const onward = (pointer: Local<'i32'>, stride: number) => f.set(pointer, i32.add(pointer, reverse ? -stride : stride))
 
   f.for(0, length, block, (first) => {
     const count = f.let(i32.const(block))
@@ -168,36 +201,14 @@ export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void
 
     const start = position(first)
     spots.forEach((_, n) => {
-      const args = [rates[n], i32.add(sizes, 16 * n), row, count, factors]
+      const args = [rates[n], i32.add(sizes, 16 * n), row, factors, count]
       f.if(
         v128.any_true(f32x4.gt(f32x4.mul(largest[n], fastest[n]), k.splat(126))),
         () => f.do(call(loops.limited, ...args)),
         () => f.do(call(loops.plain, ...args)),
       )
-      eachRun(f, states, (base, run) => {
-        const fromState = (pointer: Value<'i32'>, bytes: number) => f.let(base ? i32.add(pointer, i32.mul(base, bytes)) : pointer)
-        const own = fromState(h[n], 16)
-        const held = run.map((s) => f.let(v128.load(own, 16 * s)))
-        const [rowB, rowC] = [b, c].map((rows) => fromState(along(rows, start), 4))
-        const factor = fromState(factors, 16)
-        const spot = f.let<'i32'>(i32.const(16 * n))
-        f.for(0, count, 1, () => {
-          const input = f.let(v128.load(i32.add(inputs, spot)))
-          const total = f.let(v128.load(i32.add(totals, spot)))
-          for (const s of run) {
-            const state = held[s - run[0]]
-            f.set(state, k.madd(v128.load(factor, 16 * s), state, f32x4.mul(input, v128.load32_splat(rowB, 4 * s))))
-            f.set(total, k.madd(v128.load32_splat(rowC, 4 * s), state, total))
-            // Stored each time, as V8 loads whatever it can before anything else, and only a store holds it up.
-            f.store.v128(i32.add(totals, spot), total)
-          }
-          f.set(spot, i32.add(spot, row))
-          f.set(factor, i32.add(factor, 16 * states))
-          onward(rowB, b.stride)
-          onward(rowC, c.stride)
-        })
-        for (const s of run) f.store.v128(own, held[s - run[0]], 16 * s)
-      })
+      const [rowB, rowC] = [b, c].map((rows) => along(rows, start))
+      f.do(call(loops.states, h[n], factors, i32.add(inputs, 16 * n), i32.add(totals, 16 * n), rowB, rowC, row, count))
     })
 
     f.for(0, count, 1, (j) => {

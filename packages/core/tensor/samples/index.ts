@@ -1,3 +1,4 @@
+import { addNormSamples } from './add-norm.js'
 import { attentionSamples } from './attention.js'
 import { bidirectionalScanSamples } from './bidirectional-scan.js'
 import { castSamples } from './cast.js'
@@ -39,6 +40,7 @@ export {
 
 /** Samples of every op of `@scanline/tensor`, and of small networks of them. */
 export const samples: readonly Sample[] = [
+  ...addNormSamples,
   ...attentionSamples,
   ...bidirectionalScanSamples,
   ...castSamples,

@@ -18,6 +18,8 @@ export const rmsNormSamples: readonly Sample[] = [
     ),
   ),
   sample('197 rows', [of([197, 24]), of([24])]),
+  sample('without weight', [of([5, 9])]),
+  sample('long rows', [of([3, 2, 600]), of([600])]),
   sample('one row', [of([31]), of([31])]),
   sample('no rows', [of([0, 8]), of([8])]),
   sample('sliced rows', [of([7, 24], { view: 'sliced' }), of([24], { view: 'strided' })]),

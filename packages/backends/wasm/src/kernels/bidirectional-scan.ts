@@ -3,7 +3,7 @@ import { f32x4, v128 } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { refuseTypes } from '../refuse.js'
-import { eachBlock, emitScan, factorLoops, scanCost, scanItems, scratchBytes } from '../scan-block.js'
+import { eachBlock, emitScan, scanCost, scanItems, scanLoops, scratchBytes } from '../scan-block.js'
 import { along, gated, outputSequence, type ScanParams, selectScan, sequenceAt, sequenceLayout } from '../scan-steps.js'
 
 interface Params extends Split {
@@ -46,8 +46,7 @@ export const bidirectionalScan = defineKernel<Params>({
     }
   },
   emit: (k, { forward, backward, gate, scale }) => {
-    const loops = factorLoops(k, forward.states)
-    const other = backward.states === forward.states ? loops : factorLoops(k, backward.states, 'Backward')
+    const [there, back] = [scanLoops(k, forward), scanLoops(k, backward)]
     const [count, both] = [forward.outer.length, forward.outer.length + backward.outer.length]
     const inputs = both + (gate ? 1 : 0)
     return k.define(inputs + 2, (f, pointers, { begin, end, thread }) => {
@@ -57,9 +56,15 @@ export const bidirectionalScan = defineKernel<Params>({
           const y = outputSequence(f, forward, pointers[inputs], spots[0])
           const z = gate && sequenceAt(f, pointers[both], gate, spots[0])
           const common = { spots, scratch, y }
-          emitScan(k, f, { ...common, params: forward, pointers: pointers.slice(0, count), loops, finish: (total) => total })
           emitScan(k, f, {
-            ...{ ...common, params: backward, pointers: pointers.slice(count, both), loops: other },
+            ...common,
+            params: forward,
+            pointers: pointers.slice(0, count),
+            loops: there,
+            finish: (total) => total,
+          })
+          emitScan(k, f, {
+            ...{ ...common, params: backward, pointers: pointers.slice(count, both), loops: back },
             finish: (total, t, vector) => {
               const sum = f32x4.add(total, v128.load(along(y, t), 16 * vector))
               const scaled = scale === 1 ? sum : f32x4.mul(sum, k.splat(scale))

@@ -2,7 +2,7 @@ import { v128 } from '../assembler/index.js'
 import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { refuseTypes } from '../refuse.js'
-import { eachBlock, emitLastState, emitScan, factorLoops, type Scan, scanCost, scanItems, scratchBytes } from '../scan-block.js'
+import { eachBlock, emitLastState, emitScan, type Scan, scanCost, scanItems, scanLoops, scratchBytes } from '../scan-block.js'
 import { along, gated, outputSequence, type ScanParams, ScanReader, selectScan } from '../scan-steps.js'
 
 type Params = ScanParams & Split
@@ -24,7 +24,7 @@ export const selectiveScan = defineKernel<Params>({
   },
   emit: (k, params) => {
     const { outer, gate, lastState } = params
-    const loops = factorLoops(k, params.states)
+    const loops = scanLoops(k, params)
     return k.define(outer.length + (lastState ? 3 : 2), (f, pointers, { begin, end, thread }) => {
       const scratch = f.let(element(pointers[pointers.length - 1], thread, scratchBytes(params)))
       f.for(begin, end, 1, (item) =>

@@ -1,4 +1,5 @@
 export * from './activation.js'
+export * from './add-norm.js'
 export * from './arithmetic.js'
 export * from './attention.js'
 export * from './bidirectional-scan.js'
