@@ -1,5 +1,6 @@
 import type { Kernel } from '../kernel.js'
 import { attention } from './attention.js'
+import { addNorm } from './add-norm.js'
 import { avgPool2d } from './avg-pool2d.js'
 import { avgPool2dGrad } from './avg-pool2d-grad.js'
 import { bidirectionalScan } from './bidirectional-scan.js'
@@ -22,6 +23,7 @@ import { packMatrix } from './pack-matrix.js'
 import { pad } from './pad.js'
 import { pointwise } from './pointwise.js'
 import { reduce } from './reduce.js'
+import { rmsNorm } from './rms-norm.js'
 import { scatterAdd } from './scatter-add.js'
 import { selectiveScan } from './selective-scan.js'
 import { selectiveScanGrad } from './selective-scan-grad.js'
@@ -36,7 +38,9 @@ export const kernels: readonly Kernel[] = [
   matmul,
   conv2d,
   depthwiseConv2d,
+  addNorm,
   layerNorm,
+  rmsNorm,
   attention,
   bidirectionalScan,
   selectiveScan,
