@@ -28,7 +28,7 @@ class Epilogue {
 
   size_t extraCount() const { return extras_.size(); }
   size_t scratch() const {
-    return expression_.identity() ? 0 : expression_.scratch() + sizeof(float) * blockLength * (extras_.size() + 2);
+    return expression_.identity() ? 0 : expression_.scratch() + sizeof(float) * blockLength * (extras_.size() + 1);
   }
   /** Vector instructions for a vector of results. */
   double cost() const { return static_cast<double>(addends_.size()) + expression_.cost(); }
@@ -52,8 +52,7 @@ class Epilogue {
       return;
     }
     float* const registers = as<float>(scratch);
-    float* const results = as<float>(scratch + expression_.scratch());
-    float* const sums = results + blockLength;
+    float* const sums = as<float>(scratch + expression_.scratch());
     produce(Target{sums, columns, columns, addends, addendCount});
     Operand operands[maxOperands];
     operands[0] = {sums, false};
@@ -72,13 +71,7 @@ class Epilogue {
         loadAs<float>(reinterpret_cast<const std::byte*>(from + r * extra.row), extra.column, block + r * columns, columns);
       operands[k] = {block, false};
     }
-    if (outStride == columns || rows == 1) {
-      expression_.run(registers, operands, to, rows * columns);
-      return;
-    }
-    expression_.run(registers, operands, results, rows * columns);
-    for (int r = 0; r < rows; r++)
-      std::memcpy(to + r * outStride, results + r * columns, sizeof(float) * static_cast<size_t>(columns));
+    expression_.run(registers, operands, to, outStride, rows, columns);
   }
 
  private:

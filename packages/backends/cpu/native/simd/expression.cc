@@ -16,7 +16,10 @@ double costOf(Name name) {
       return 30;
     case "log1p"_name:
       return 40;
+    case "gelu"_name:
+      return 20;
     case "sigmoid"_name:
+    case "silu"_name:
       return 26;
     case "tanh"_name:
       return 36;
@@ -34,26 +37,87 @@ double costOf(Name name) {
   }
 }
 
+/** An instruction as it was read; arguments are earlier ones. */
+struct Raw {
+  Name name;
+  std::vector<double> arguments;
+};
+
+using RawList = std::vector<Raw>;
+
+const Raw& argument(const RawList& list, const Raw& one, size_t k) { return list[static_cast<size_t>(one.arguments[k])]; }
+
+bool isConstant(const Raw& one, double value) {
+  return one.name == "const"_name && one.arguments[0] > value - 1e-7 && one.arguments[0] < value + 1e-7;
+}
+
+/** x · constant: the index of x, or -1. */
+int scaledBy(const RawList& list, const Raw& one, double value) {
+  if (one.name != "mul"_name) return -1;
+  for (size_t k = 0; k < 2; k++)
+    if (isConstant(argument(list, one, k), value)) return static_cast<int>(one.arguments[1 - k]);
+  return -1;
+}
+
+/** 1 + erf(x / √2): the index of x, or -1. */
+int onePlusErf(const RawList& list, const Raw& one) {
+  if (one.name != "add"_name) return -1;
+  for (size_t k = 0; k < 2; k++) {
+    const Raw& other = argument(list, one, 1 - k);
+    if (isConstant(argument(list, one, k), 1) && other.name == "erf"_name)
+      return scaledBy(list, argument(list, other, 0), 0.70710678118654752);
+  }
+  return -1;
+}
+
+/** Products that are known functions become one instruction: each instruction is a pass over the block. */
+void joinActivations(RawList& list) {
+  for (Raw& one : list) {
+    if (one.name != "mul"_name) continue;
+    for (size_t k = 0; k < 2; k++) {
+      const Raw& left = argument(list, one, k);
+      const Raw& right = argument(list, one, 1 - k);
+      const int half = scaledBy(list, left, 0.5);
+      if (half >= 0 && half == onePlusErf(list, right)) {
+        one = {"gelu"_name, {static_cast<double>(half)}};
+        break;
+      }
+      if (right.name == "sigmoid"_name && right.arguments[0] == one.arguments[k]) {
+        one = {"silu"_name, {right.arguments[0]}};
+        break;
+      }
+    }
+  }
+}
+
+/** Which instructions the last one needs. */
+std::vector<bool> needed(const RawList& list) {
+  std::vector<bool> kept(list.size(), false);
+  if (!kept.empty()) kept.back() = true;
+  for (size_t i = list.size(); i-- > 0;) {
+    if (!kept[i] || list[i].name == "input"_name || list[i].name == "const"_name) continue;
+    for (double k : list[i].arguments) kept[static_cast<size_t>(k)] = true;
+  }
+  return kept;
+}
+
 Vf truth(Vi mask) { return floats(mask & bits(splat(1.0f))); }
 
 }  // namespace
 
 Expression::Expression(Reader& in) {
-  struct Raw {
-    Name name;
-    std::vector<double> arguments;
-  };
-  const auto raw = in.list([](Reader& one) {
+  RawList raw = in.list([](Reader& one) {
     const int64_t length = one.integer();
     Raw r{one.name(), {}};
     for (int64_t i = 1; i < length; i++) r.arguments.push_back(one.number());
     return r;
   });
-
+  joinActivations(raw);
+  const std::vector<bool> kept = needed(raw);
   const int count = static_cast<int>(raw.size());
   std::vector<int> lastUse(raw.size(), -1);
   for (int i = 0; i < count; i++) {
-    if (raw[i].name == "input"_name || raw[i].name == "const"_name) continue;
+    if (!kept[i] || raw[i].name == "input"_name || raw[i].name == "const"_name) continue;
     for (double k : raw[i].arguments) lastUse[static_cast<size_t>(k)] = i;
   }
   std::vector<Value> values;
@@ -65,7 +129,9 @@ Expression::Expression(Reader& in) {
   };
   for (int i = 0; i < count; i++) {
     const auto& [name, arguments] = raw[i];
-    if (name == "input"_name) {
+    if (!kept[i]) {
+      values.push_back({});
+    } else if (name == "input"_name) {
       const int k = static_cast<int>(arguments[0]);
       operandCount_ = std::max(operandCount_, k + 1);
       reads_ |= uint32_t{1} << k;
@@ -108,18 +174,31 @@ struct Stream {
   Vf part(int i, int n) const { return step ? load(at + i, n) : load(at); }
 };
 
+/** Where an instruction writes. */
+struct Rows {
+  float* at;
+  int64_t stride;
+  int rows;
+  int columns;
+};
+
 template <class F>
-INLINE void each(float* out, int length, F f) {
-  int i = 0;
-  for (; i + lanes <= length; i += lanes) store(out + i, f([i](const Stream& s) { return s.whole(i); }));
-  const int rest = length - i;
-  if (rest > 0)
-    store(out + i, f([i, rest](const Stream& s) { return s.part(i, rest); }), rest);
+INLINE void each(const Rows& out, F f) {
+  for (int r = 0; r < out.rows; r++) {
+    float* const to = out.at + r * out.stride;
+    const int start = r * out.columns;
+    int i = 0;
+    for (; i + lanes <= out.columns; i += lanes) store(to + i, f([at = start + i](const Stream& s) { return s.whole(at); }));
+    const int rest = out.columns - i;
+    if (rest > 0) store(to + i, f([at = start + i, rest](const Stream& s) { return s.part(at, rest); }), rest);
+  }
 }
 
 }  // namespace
 
-void Expression::run(float* scratch, const Operand* operands, float* out, int length) const {
+void Expression::run(float* scratch, const Operand* operands, float* out, int64_t stride, int rows, int columns) const {
+  const bool flat = rows == 1 || stride == columns;
+  const int length = rows * columns;
   const Instruction* const last = &instructions_.back();
   auto resolve = [&](const Value& value) -> Stream {
     if (value.source == Source::block) return {scratch + static_cast<ptrdiff_t>(value.index) * blockLength, 1};
@@ -128,16 +207,17 @@ void Expression::run(float* scratch, const Operand* operands, float* out, int le
     return {operand.data, operand.repeated ? 0 : 1};
   };
   for (const Instruction& one : instructions_) {
-    float* const to = &one == last ? out : scratch + static_cast<ptrdiff_t>(one.out) * blockLength;
+    float* const block = scratch + static_cast<ptrdiff_t>(one.out) * blockLength;
+    const Rows to = &one != last ? Rows{block, 0, 1, length} : flat ? Rows{out, 0, 1, length} : Rows{out, stride, rows, columns};
     const Stream a = resolve(one.a);
     const Stream b = resolve(one.b);
 #define UNARY(name, value) \
   case #name##_name:       \
-    each(to, length, [&](auto get) { const Vf x = get(a); return value; }); \
+    each(to, [&](auto get) { const Vf x = get(a); return value; }); \
     break;
 #define BINARY(name, value) \
   case #name##_name:        \
-    each(to, length, [&](auto get) { const Vf x = get(a), y = get(b); return value; }); \
+    each(to, [&](auto get) { const Vf x = get(a), y = get(b); return value; }); \
     break;
     switch (one.name) {
       UNARY(neg, -x)
@@ -154,6 +234,8 @@ void Expression::run(float* scratch, const Operand* operands, float* out, int le
       UNARY(erf, erf(x))
       UNARY(sigmoid, sigmoid(x))
       UNARY(sign, sign(x))
+      UNARY(gelu, gelu(x))
+      UNARY(silu, silu(x))
       BINARY(add, x + y)
       BINARY(sub, x - y)
       BINARY(mul, x * y)
@@ -166,7 +248,7 @@ void Expression::run(float* scratch, const Operand* operands, float* out, int le
       BINARY(eq, truth(x == y))
       case "select"_name: {
         const Stream c = resolve(one.c);
-        each(to, length, [&](auto get) { return get(a) != 0.0f ? get(b) : get(c); });
+        each(to, [&](auto get) { return get(a) != 0.0f ? get(b) : get(c); });
         break;
       }
     }

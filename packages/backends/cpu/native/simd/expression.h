@@ -34,7 +34,12 @@ class Expression {
   double cost() const { return cost_; }
 
   /** out[i] = f(operands…[i]) for i < length ≤ blockLength. `out` may be an operand. */
-  void run(float* scratch, const Operand* operands, float* out, int length) const;
+  void run(float* scratch, const Operand* operands, float* out, int length) const {
+    run(scratch, operands, out, length, 1, length);
+  }
+
+  /** The same over `rows` of `columns`, which lie `stride` apart in `out` and next to each other in the operands. */
+  void run(float* scratch, const Operand* operands, float* out, int64_t stride, int rows, int columns) const;
 
  private:
   enum class Source : uint8_t { input, constant, block };

@@ -113,6 +113,26 @@ INLINE Vf erf(Vf x) {
   return a < 1.05f ? near : floats(bits(far) | signOf(x));
 }
 
+/** x sigmoid(x), 3 ulp. */
+INLINE Vf silu(Vf x) { return x / (exp(-x) + 1.0f); }
+
+/**
+ * x Φ(x) by the error function, 2e-7 absolute up to |x| = 3 and 6e-7 relative: from p(|x|)⁸ for Φ(-|x|), in half the
+ * instructions that erf would take. Beyond 5.6 it is x or zero.
+ */
+INLINE Vf gelu(Vf x) {
+  const Vf a = abs(x);
+  const Vf t = a > 5.6f ? splat(5.6f) : a;
+  const Vf p = polynomial(t, 0.9170040488243103f, -0.09145788848400116f, -0.031925708055496216f, -0.0006775720976293087f,
+                          0.001511654001660645f, 2.874922938644886e-05f, -5.773275188403204e-05f, 6.805534212617204e-06f,
+                          -1.9900600989330997e-07f, -5.765032451421348e-09f);
+  const Vf p2 = p * p;
+  const Vf p4 = p2 * p2;
+  // Exactly 0 and 1 at the ends: infinities stay what they are.
+  const Vf tail = a > 5.6f ? Vf{} : p4 * p4;
+  return x * (x < 0.0f ? tail : 1.0f - tail);
+}
+
 /** -1, 0 or 1; NaN, 0 and -0 stay as they are. */
 INLINE Vf sign(Vf x) { return (x < 0.0f) | (x > 0.0f) ? floats(bits(splat(1.0f)) | signOf(x)) : x; }
 
