@@ -50,6 +50,8 @@ export interface Strip {
   /** Address of a row of A, and bytes from it to the next. */
   readonly a: (row: Local<'i32'>) => Value<'i32'>
   readonly rowBytes: number
+  /** Bytes from an element of a row of A to the next: 4 unless told otherwise. */
+  readonly stepBytes?: number
   readonly b: Local<'i32'>
   readonly begin: Operand<'i32'>
   readonly end: Local<'i32'>
@@ -74,7 +76,7 @@ export function emitStrip(k: KernelBuilder, f: FunctionBuilder, strip: Strip): v
 }
 
 function emitTile(k: KernelBuilder, f: FunctionBuilder, strip: Strip, rows: number, row: Local<'i32'>): void {
-  const { tile, depth, rowBytes } = strip
+  const { tile, depth, rowBytes, stepBytes = 4 } = strip
   const panelBytes = 4 * panelColumns * depth
   const zero = f32x4.const(0)
   const newTile = () => Array.from({ length: rows }, () => Array.from({ length: 2 * tile.panels }, () => f.let<'v128'>(zero)))
@@ -96,7 +98,7 @@ function emitTile(k: KernelBuilder, f: FunctionBuilder, strip: Strip, rows: numb
             f.set(right, v128.load(b, (v >> 1) * panelBytes + 16 * (v & 1)))
             for (let r = 0; r < rows; r++) f.set(levels[0][r][v], k.madd(left[r], right, levels[0][r][v]))
           }
-          f.set(a, i32.add(a, 4))
+          f.set(a, i32.add(a, stepBytes))
           f.set(b, i32.add(b, 4 * panelColumns))
         } else {
           const next = f.let(i32.add(b, 4 * panelColumns * cuts[level - 1]))

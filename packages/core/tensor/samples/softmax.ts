@@ -1,4 +1,4 @@
-import { logSoftmax, softmax, type Tensor } from '@scanline/tensor'
+import { logSoftmax, mul, softmax, split, type Tensor } from '@scanline/tensor'
 import { awkwardLengths, of, type Sample } from './sample.js'
 
 const samplesOf = (op: string, f: (x: Tensor, axis?: number) => Tensor): Sample[] => [
@@ -49,4 +49,35 @@ const samplesOf = (op: string, f: (x: Tensor, axis?: number) => Tensor): Sample[
   { op, name: 'special values', inputs: [of([16, 9], { fill: 'sparse' })], run: (x) => f(x) },
 ]
 
-export const softmaxSamples: readonly Sample[] = [...samplesOf('softmax', softmax), ...samplesOf('logSoftmax', logSoftmax)]
+const overPositions = (name: string, inputs: Sample['inputs'], rest: Partial<Sample> = {}): Sample => ({
+  op: 'softmaxColumns',
+  name,
+  inputs,
+  run: (x) => softmax(x, -2),
+  ...rest,
+})
+
+/** Over positions, weighted: a part of a projection times another, as in EfficientViM's mixer. */
+const weighted = (mixed: Tensor): Tensor => {
+  const [b, dt] = split(mixed, [mixed.shape[2] / 2, mixed.shape[2] / 2])
+  return mul(softmax(dt, 1), b)
+}
+
+const columnSamples: readonly Sample[] = [
+  ...awkwardLengths.map((n) => overPositions(`${n} columns`, [of([5, n])])),
+  ...awkwardLengths.map((n) => overPositions(`${n} positions`, [of([2, n, 9])], n === 1 ? { noGradient: 'constant' } : {})),
+  overPositions('no positions', [of([3, 0, 5])]),
+  overPositions('no columns', [of([3, 5, 0])]),
+  overPositions('transposed', [of([9, 17], { view: 'transposed' })]),
+  overPositions('sliced', [of([2, 5, 9], { view: 'sliced' })]),
+  overPositions('one row repeated', [of([5, 9], { view: { broadcast: [0] } })], { noGradient: 'constant' }),
+  overPositions('large values', [of([5, 3], { fill: [1e4, 1e4, -1e4, 9999, 0] })], { noGradient: 'saturated' }),
+  overPositions('an axis further in front', [of([4, 3, 5])], { run: (x) => softmax(x, 0) }),
+  overPositions('weighted parts of a projection', [of([2, 49, 50])], { run: weighted }),
+]
+
+export const softmaxSamples: readonly Sample[] = [
+  ...samplesOf('softmax', softmax),
+  ...columnSamples,
+  ...samplesOf('logSoftmax', logSoftmax),
+]

@@ -1,6 +1,6 @@
 import type { Kernel } from '../kernel.js'
-import { attention } from './attention.js'
 import { addNorm } from './add-norm.js'
+import { attention } from './attention.js'
 import { avgPool2d } from './avg-pool2d.js'
 import { avgPool2dGrad } from './avg-pool2d-grad.js'
 import { bidirectionalScan } from './bidirectional-scan.js'
@@ -28,6 +28,7 @@ import { scatterAdd } from './scatter-add.js'
 import { selectiveScan } from './selective-scan.js'
 import { selectiveScanGrad } from './selective-scan-grad.js'
 import { softmax } from './softmax.js'
+import { softmaxColumns } from './softmax-columns.js'
 import { unfold } from './unfold.js'
 import { uniform } from './uniform.js'
 
@@ -40,11 +41,12 @@ export const kernels: readonly Kernel[] = [
   depthwiseConv2d,
   addNorm,
   layerNorm,
-  rmsNorm,
   attention,
   bidirectionalScan,
+  rmsNorm,
   selectiveScan,
   softmax,
+  softmaxColumns,
   logSoftmax,
   reduce,
   concat,

@@ -17,12 +17,17 @@ interface MatmulParams extends Split {
   readonly columns: number
   /** Elements from a row of A to the next. */
   readonly rowStride: number
+  /** Elements from one of a row to the next: 1, or the other way round in a transposed A. */
+  readonly step: number
   readonly extras: readonly ExtraStrides[]
   readonly epilogue?: Expr
   readonly tile: TileShape
   /** Rows that go through one group of panels at a time. An item is one such block of rows and group of panels. */
   readonly block: number
 }
+
+/** Depth up to which a transposed A needs no copy: 16 KiB for each cache line of rows. */
+const shallow = 256
 
 const last = <T>(list: readonly T[], back = 1): T => list[list.length - back]
 
@@ -38,7 +43,9 @@ export const matmul = defineKernel<MatmulParams>({
     const columns = last(out.shape)
     const prepare: Prepare[] = []
     let aStrides = a.strides
-    if (depth > 1 && last(a.strides) !== 1) {
+    // A transposed A is read as it lies where a strip of it stays in the nearest cache.
+    const transposed = depth <= shallow && last(a.strides, 2) === 1
+    if (depth > 1 && last(a.strides) !== 1 && !transposed) {
       aStrides = contiguousStrides(a.shape)
       prepare.push({ input: 0, launch: copyLaunch(a), bytes: 4 * sizeOf(a.shape) })
     }
@@ -76,6 +83,7 @@ export const matmul = defineKernel<MatmulParams>({
         depth,
         columns,
         rowStride: rowStrides[0],
+        step: last(aStrides),
         extras: extras.map((e, i) => ({ row: rowStrides[3 + i], column: last(e.strides) })),
         epilogue,
         tile,
@@ -84,7 +92,7 @@ export const matmul = defineKernel<MatmulParams>({
       prepare,
     }
   },
-  emit: (k, { dims, strides, rows, depth, columns, rowStride, extras, epilogue, tile, block }) =>
+  emit: (k, { dims, strides, rows, depth, columns, rowStride, step, extras, epilogue, tile, block }) =>
     k.define(3 + extras.length, (f, pointers, { begin, end }) => {
       const groups = paddedColumns(columns, tile) / panelColumns / tile.panels
       const blocks = Math.ceil(rows / block)
@@ -106,6 +114,7 @@ export const matmul = defineKernel<MatmulParams>({
           depth,
           a: (row) => element(a, row, 4 * rowStride),
           rowBytes: 4 * rowStride,
+          stepBytes: 4 * step,
           b,
           begin: first,
           end: stop,

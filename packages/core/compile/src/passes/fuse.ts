@@ -9,6 +9,7 @@ export const fusions: readonly { readonly producer: string; readonly inputs: num
   { producer: 'matmul', inputs: 2 },
   { producer: 'conv2d', inputs: 2 },
   { producer: 'depthwiseConv2d', inputs: 2 },
+  { producer: 'softmaxColumns', inputs: 1 },
   { producer: 'pointwise', inputs: 0 },
 ]
 
