@@ -1,5 +1,5 @@
 import { DropPath, LayerNorm, Module, type ModuleOptions, RmsNorm } from '@scanline/nn'
-import { add, cast, layerNorm, type RandomStreams, rmsNorm, scope, type Tensor } from '@scanline/tensor'
+import { add, addNorm, cast, layerNorm, type RandomStreams, rmsNorm, scope, type Tensor } from '@scanline/tensor'
 import { VimMixer, type VimMixerOptions } from '@scanline/vim-mixer'
 
 /** The two streams that a layer maps: what the last mixer gave, and the sum of all before it. */
@@ -40,6 +40,22 @@ export function normOf(norm: Norm, residual: Tensor): Tensor {
   return cast(y, weight.dtype)
 }
 
+/** Their sum, and its norm, in one step where all is of one type that sums may have. */
+export function addNormOf(norm: Norm, streams: Streams): { readonly y: Tensor; readonly sum: Tensor } {
+  const { hidden, residual } = streams
+  const { weight, eps } = norm
+  const narrow = hidden.dtype !== 'f32' && hidden.dtype !== 'f64'
+  if (narrow || weight.dtype !== hidden.dtype || (residual && residual.dtype !== hidden.dtype)) {
+    const sum = addResidual(streams)
+    return { y: normOf(norm, sum), sum }
+  }
+  return addNorm(
+    hidden,
+    residual,
+    'bias' in norm ? { norm: 'layer', weight, bias: norm.bias, eps } : { norm: 'rms', weight, eps },
+  )
+}
+
 /** residual + drop path(hidden) → norm → mixer: Vim's Block. */
 export class VimLayer extends Module {
   readonly mixer: VimMixer
@@ -57,8 +73,8 @@ export class VimLayer extends Module {
   forward({ hidden, residual }: Streams, random?: RandomStreams): { readonly hidden: Tensor; readonly residual: Tensor } {
     return scope(() => {
       const branch = residual && this.dropPath ? this.dropPath.forward(hidden, random) : hidden
-      const sum = addResidual({ hidden: branch, residual })
-      return { hidden: this.mixer.forward(normOf(this.norm, sum)), residual: sum }
+      const { y, sum } = addNormOf(this.norm, { hidden: branch, residual })
+      return { hidden: this.mixer.forward(y), residual: sum }
     })
   }
 }

@@ -7,12 +7,14 @@ import { foldSkip } from './fold-skip.js'
 import { fuse } from './fuse.js'
 import { mergeProducts } from './merge-products.js'
 import { simplify } from './simplify.js'
+import { splitAddNorm } from './split-add-norm.js'
 import { splitColumns } from './split-columns.js'
 
 /** What `compile` does to a graph, in order. Each pass keeps the function and changes its form. */
 export const passes: readonly { readonly name: string; readonly run: (graph: Graph) => Graph }[] = [
   { name: 'drop dead code', run: dropDeadCode },
   { name: 'simplify', run: simplify },
+  { name: 'split add norm', run: splitAddNorm },
   { name: 'fold norm affine', run: foldNormAffine },
   { name: 'fold scale', run: foldScale },
   { name: 'merge products', run: mergeProducts },
