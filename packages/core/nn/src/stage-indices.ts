@@ -1,5 +1,11 @@
 import { ArgumentError } from '@scanline/tensor'
 
+/** Channels of a stage's output, and how many times smaller than the image it is. */
+export interface FeatureInfo {
+  readonly channels: number
+  readonly reduction: number
+}
+
 /** Stage numbers from 0: `indices` as they are, negative ones from the end, or the last so many; all when not given. */
 export function stageIndices(indices: number | readonly number[] | undefined, stages: number): number[] {
   if (indices === undefined) return Array.from({ length: stages }, (_, i) => i)

@@ -2,12 +2,11 @@ import {
   type ActivationName,
   activation,
   Dropout,
-  fillConstant,
-  fillTruncatedNormal,
   LayerNorm,
   Linear,
   Module,
   type ModuleOptions,
+  replaceClassifier,
 } from '@scanline/nn'
 import { type Generator, type RandomStreams, ShapeError, scope, type Tensor } from '@scanline/tensor'
 import { checkPool, type GlobalPool, pooled } from './global-pool.js'
@@ -112,13 +111,8 @@ abstract class ClassifierHead extends Module {
   reset(numClasses: number, globalPool: GlobalPool = this.globalPool, generator?: Generator): void {
     this.#globalPool = checkPool(globalPool)
     const { device, dtype } = this.norm.weight
-    this.fc?.dispose()
-    this.fc = numClasses > 0 ? new Linear(this.hiddenSize, numClasses, { device, dtype }) : undefined
-    if (!this.fc) return
-    this.fc.train(this.training)
-    if (generator) fillTruncatedNormal(this.fc.weight, generator)
-    else fillConstant(this.fc.weight, 0)
-    fillConstant(this.fc.bias!, 0)
+    const options = { device, dtype, training: this.training, ...(generator && { generator }) }
+    this.fc = replaceClassifier(this.fc, this.hiddenSize, numClasses, options)
   }
 }
 

@@ -2,6 +2,7 @@ import {
   Conv2d,
   checkImages,
   dropPathSchedule,
+  type FeatureInfo,
   fillConstant,
   fillTruncatedNormal,
   LayerNorm,
@@ -30,12 +31,6 @@ export interface IntermediatesOptions {
   /** Leave out the stages behind the last one wanted. */
   readonly stopEarly?: boolean
   readonly random?: RandomStreams
-}
-
-/** Channels of a stage's output, and how many times smaller than the image it is. */
-export interface FeatureInfo {
-  readonly channels: number
-  readonly reduction: number
 }
 
 /**

@@ -15,7 +15,8 @@ import type { TrunkConfig } from './config.js'
 import { toPlain } from './key-layout.js'
 import { Trunk } from './trunk.js'
 
-export interface BackboneConfig extends Omit<TrunkConfig, 'layerScaleConv' | 'dropRate' | 'attnDropRate'> {
+/** The published backbone takes no `layerScaleConv`, `dropRate` and `attnDropRate`; a classifier that was trained with them needs them here too. */
+export interface BackboneConfig extends TrunkConfig {
   /** Levels whose maps are given, from 0: all. With none of them the last map comes without a norm. */
   readonly outIndices?: readonly number[]
   /** Of every output: layer norm over the channels of each pixel (`ln2d`, the default) or batch norm (`bn`). */

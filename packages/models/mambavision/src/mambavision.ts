@@ -1,5 +1,5 @@
-import { BatchNorm2d, fillConstant, Linear, type ModuleOptions, stageIndices } from '@scanline/nn'
-import { type Generator, mean, type RandomStreams, scope, type Tensor, unscoped } from '@scanline/tensor'
+import { BatchNorm2d, Linear, type ModuleOptions, replaceClassifier, stageIndices } from '@scanline/nn'
+import { type Generator, mean, type RandomStreams, scope, type Tensor } from '@scanline/tensor'
 import { checkClasses, type MambaVisionConfig } from './config.js'
 import { initialiseLinear, Trunk } from './trunk.js'
 
@@ -72,13 +72,8 @@ export class MambaVision extends Trunk {
   /** Replaces the classifier by one for `numClasses`, or by none for 0. Its weights come from the generator; without one they are 0. */
   resetClassifier(numClasses: number, _globalPool?: string, generator?: Generator): void {
     const { device, dtype } = this.norm.weight
-    const classes = checkClasses(numClasses)
-    this.head?.dispose()
-    this.head = classes > 0 ? unscoped(() => new Linear(this.numFeatures, classes, { device, dtype })) : undefined
-    if (!this.head) return
-    if (generator) initialiseLinear(this.head, generator)
-    else for (const tensor of this.head.parameters()) fillConstant(tensor, 0)
-    this.head.train(this.training)
+    const options = { device, dtype, training: this.training, ...(generator && { generator }) }
+    this.head = replaceClassifier(this.head, this.numFeatures, checkClasses(numClasses), options)
   }
   /**
    * Frees what the outputs of the levels `indices` do not need, the classifier too; for feature extraction only. Gives the

@@ -2,6 +2,7 @@ import { MambaVisionMixer } from '@scanline/mambavision-mixer'
 import {
   checkImages,
   dropPathSchedule,
+  type FeatureInfo,
   fillConstant,
   fillTruncatedNormal,
   Linear,
@@ -19,12 +20,6 @@ import { type ResolvedConfig, resolveConfig, type TrunkConfig } from './config.j
 import { toPlain } from './key-layout.js'
 import { ConvLevel, TokenLevel } from './level.js'
 import { PatchEmbed } from './patch-embed.js'
-
-/** Channels of a level's output, and how many times smaller than the image it is. */
-export interface FeatureInfo {
-  readonly channels: number
-  readonly reduction: number
-}
 
 export interface IntermediatesOptions {
   /** Levels whose outputs are wanted, negative ones counted from the last; or how many of the last. All by default. */

@@ -111,6 +111,19 @@ describe('inputs', () => {
   })
 })
 
+test('a backbone takes a classifier with layer scale in its convolutions', async () => {
+  const config = { ...micro, layerScale: 0.1, layerScaleConv: 0.2 }
+  const { numClasses: _, ...trunk } = config
+  using classifier = new MambaVision(config, { device, generator: new Generator(1) }).eval()
+  using backbone = new MambaVisionBackbone({ ...trunk, windowSize: [8, 8, 16, 8], outIndices: [0] }, { device }).eval()
+  await backbone.loadStateDict(classifier.stateDict())
+  const x = images([1, 32, 48, 3])
+  const [map] = classifier.features(x, { outIndices: [0] })
+  expect(await data(backbone.forward(x)[0])).toEqual(
+    await data(layerNorm(map, tensor(new Float32Array(8).fill(1), { device }), tensor(new Float32Array(8), { device }), 1e-5)),
+  )
+})
+
 test('padding takes part: a larger window changes the result', async () => {
   const generator = () => new Generator(1)
   const [small, large] = [4, 8].map((s) =>

@@ -1,3 +1,4 @@
+export type { FeatureInfo } from '@scanline/nn'
 export type { VimConfig } from './config.js'
 export {
   type DenseConfig,
@@ -15,4 +16,4 @@ export { type ClassTokenRows, type ResizePosEmbedOptions, resizedPosEmbed, resiz
 export { VisionRotaryEmbedding } from './rope.js'
 export { VimTrunk } from './trunk.js'
 export { registeredNames, type VimVariant, variants } from './variants.js'
-export { type FeatureInfo, type HeadForwardOptions, Vim } from './vim.js'
+export { type HeadForwardOptions, Vim } from './vim.js'

@@ -1,10 +1,9 @@
 import {
-  fillConstant,
-  fillTruncatedNormal,
-  Linear,
+  type FeatureInfo,
   type LoadOptions,
   type LoadReport,
   type ModuleOptions,
+  replaceClassifier,
   type StateSource,
   stageIndices,
 } from '@scanline/nn'
@@ -19,12 +18,6 @@ export interface HeadForwardOptions {
   /** Stop before the classifier. */
   readonly preLogits?: boolean
   readonly random?: RandomStreams
-}
-
-/** Channels of a layer's output as a map, and how many times smaller than the image it is. */
-export interface FeatureInfo {
-  readonly channels: number
-  readonly reduction: number
 }
 
 /**
@@ -124,13 +117,8 @@ export class Vim extends VimTrunk {
   /** Replaces the classifier by one for `numClasses`, or by none for 0. Its weights come from the generator, or are 0. */
   resetClassifier(numClasses: number, _globalPool?: string, generator?: Generator): void {
     const { device, dtype } = this.patchEmbed.proj.weight
-    this.head?.dispose()
-    this.head = numClasses > 0 ? new Linear(this.config.embedDim, numClasses, { device, dtype }) : undefined
-    if (!this.head) return
-    this.head.train(this.training)
-    if (generator) fillTruncatedNormal(this.head.weight, generator)
-    else fillConstant(this.head.weight, 0)
-    fillConstant(this.head.bias!, 0)
+    const options = { device, dtype, training: this.training, ...(generator && { generator }) }
+    this.head = replaceClassifier(this.head, this.config.embedDim, numClasses, options)
   }
   /** Frees the layers behind the last of `indices`, and the classifier. Gives the indices counted from 0. */
   pruneIntermediateLayers(indices?: number | readonly number[]): number[] {

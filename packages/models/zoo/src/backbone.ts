@@ -1,4 +1,4 @@
-import type { Module } from '@scanline/nn'
+import type { FeatureInfo, Module } from '@scanline/nn'
 import type { Generator, RandomStreams, Tensor } from '@scanline/tensor'
 
 /** What every model of the zoo can do. Images and feature maps are [N, H, W, C]. */
@@ -9,8 +9,8 @@ export interface Backbone extends Module {
   readonly numFeatures: number
   /** Width of what the classifier reads. */
   readonly headHiddenSize: number
-  /** Channels of each stage's output, and how many times smaller than the image it is. */
-  readonly featureInfo: readonly { readonly channels: number; readonly reduction: number }[]
+  /** Of each stage. */
+  readonly featureInfo: readonly FeatureInfo[]
   /** Images → logits. `random` is needed in training mode with dropout or drop path. */
   forward(x: Tensor, random?: RandomStreams): Tensor
   /** Images → what `forwardHead` takes: the last feature map, or pooled vectors where the classifier reads every stage. */
