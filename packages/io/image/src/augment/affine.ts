@@ -21,59 +21,71 @@ export function affine(image: Image, matrix: Matrix, { filter = 'bilinear', fill
   const { width, height, channels } = image
   const [a, b, c, d, e, f] = matrix
   const out = new Uint8ClampedArray(width * height * channels)
-  for (let i = 0; i < out.length; i++) out[i] = fill[i % channels] ?? 0
-  const sample = filter === 'bilinear' ? bilinear : bicubic
+  const sampler = filter === 'bilinear' ? bilinear(image, out) : bicubic(image, out)
   for (let y = 0, at = 0; y < height; y++) {
+    const [rowX, rowY] = [b * (y + 0.5), e * (y + 0.5)]
     for (let x = 0; x < width; x++, at += channels) {
-      const sx = a * (x + 0.5) + b * (y + 0.5) + c
-      const sy = d * (x + 0.5) + e * (y + 0.5) + f
-      if (sx >= 0 && sx < width && sy >= 0 && sy < height) sample(image, sx - 0.5, sy - 0.5, out, at)
+      const sx = a * (x + 0.5) + rowX + c
+      const sy = d * (x + 0.5) + rowY + f
+      if (sx >= 0 && sx < width && sy >= 0 && sy < height) sampler(sx - 0.5, sy - 0.5, at)
+      else for (let k = 0; k < channels; k++) out[at + k] = fill[k] ?? 0
     }
   }
   return { width, height, channels, data: new Uint8Array(out.buffer) }
 }
 
-const clip = (i: number, last: number): number => Math.max(0, Math.min(i, last))
+/** Writes the value at a point of the source to a pixel of the result. */
+type Sampler = (sx: number, sy: number, at: number) => void
 
-function bilinear({ width, height, channels, data }: Image, sx: number, sy: number, out: Uint8ClampedArray, at: number): void {
-  const x = Math.floor(sx)
-  const y = Math.floor(sy)
-  const u = sx - x
-  const v = sy - y
-  const left = clip(x, width - 1) * channels
-  const right = clip(x + 1, width - 1) * channels
-  const upper = clip(y, height - 1) * width * channels
-  const inside = y + 1 >= 0 && y + 1 < height
-  const lower = (y + 1) * width * channels
-  for (let c = 0; c < channels; c++) {
-    const p = data[upper + left + c]!
-    const first = p + (data[upper + right + c]! - p) * u
-    const q = inside ? data[lower + left + c]! : 0
-    const second = inside ? q + (data[lower + right + c]! - q) * u : first
-    out[at + c] = Math.trunc(first + (second - first) * v)
+const clip = (i: number, last: number): number => (i < 0 ? 0 : Math.min(i, last))
+
+function bilinear({ width, height, channels, data }: Image, out: Uint8ClampedArray): Sampler {
+  return (sx, sy, at) => {
+    const x = Math.floor(sx)
+    const y = Math.floor(sy)
+    const u = sx - x
+    const v = sy - y
+    const left = clip(x, width - 1) * channels
+    const right = clip(x + 1, width - 1) * channels
+    const upper = clip(y, height - 1) * width * channels
+    // A row outside the image repeats the value of the row before it.
+    const lower = y + 1 < height ? (y + 1) * width * channels : upper
+    for (let c = 0; c < channels; c++) {
+      const p = data[upper + left + c]!
+      const q = data[lower + left + c]!
+      const first = p + (data[upper + right + c]! - p) * u
+      const second = q + (data[lower + right + c]! - q) * u
+      out[at + c] = Math.floor(first + (second - first) * v)
+    }
   }
 }
 
-const columns = [0, 0, 0, 0]
-
-function bicubic({ width, height, channels, data }: Image, sx: number, sy: number, out: Uint8ClampedArray, at: number): void {
-  const x = Math.floor(sx)
-  const y = Math.floor(sy)
-  const u = sx - x
-  const v = sy - y
-  for (let i = 0; i < 4; i++) columns[i] = clip(x - 1 + i, width - 1) * channels
-  const [c0, c1, c2, c3] = columns as [number, number, number, number]
-  for (let c = 0; c < channels; c++) {
-    const along = (row: number): number => {
-      const start = row * width * channels + c
-      return cubic(data[start + c0]!, data[start + c1]!, data[start + c2]!, data[start + c3]!, u)
-    }
-    const r0 = along(clip(y - 1, height - 1))
+function bicubic({ width, height, channels, data }: Image, out: Uint8ClampedArray): Sampler {
+  return (sx, sy, at) => {
+    const x = Math.floor(sx)
+    const y = Math.floor(sy)
+    const u = sx - x
+    const v = sy - y
+    const x0 = clip(x - 1, width - 1) * channels
+    const x1 = clip(x, width - 1) * channels
+    const x2 = clip(x + 1, width - 1) * channels
+    const x3 = clip(x + 2, width - 1) * channels
+    const row = width * channels
+    const y0 = clip(y - 1, height - 1) * row
     // A row outside the image repeats the value of the row before it.
-    const r1 = y >= 0 && y < height ? along(y) : r0
-    const r2 = y + 1 >= 0 && y + 1 < height ? along(y + 1) : r1
-    const r3 = y + 2 >= 0 && y + 2 < height ? along(y + 2) : r2
-    out[at + c] = Math.trunc(cubic(r0, r1, r2, r3, v))
+    const y1 = y >= 0 ? y * row : y0
+    const y2 = y + 1 < height ? (y + 1) * row : y1
+    const y3 = y + 2 < height ? (y + 2) * row : y2
+    for (let c = 0; c < channels; c++) {
+      const value = cubic(
+        cubic(data[y0 + x0 + c]!, data[y0 + x1 + c]!, data[y0 + x2 + c]!, data[y0 + x3 + c]!, u),
+        cubic(data[y1 + x0 + c]!, data[y1 + x1 + c]!, data[y1 + x2 + c]!, data[y1 + x3 + c]!, u),
+        cubic(data[y2 + x0 + c]!, data[y2 + x1 + c]!, data[y2 + x2 + c]!, data[y2 + x3 + c]!, u),
+        cubic(data[y3 + x0 + c]!, data[y3 + x1 + c]!, data[y3 + x2 + c]!, data[y3 + x3 + c]!, u),
+        v,
+      )
+      out[at + c] = value <= 0 ? 0 : Math.floor(value)
+    }
   }
 }
 

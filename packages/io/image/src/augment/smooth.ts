@@ -11,17 +11,25 @@ const CENTRE = f32(5 / 13)
 export function smooth({ width, height, channels, data }: Image): Image {
   const out = data.slice()
   const row = width * channels
+  // Each row is needed by three others: its sums for the middle and for the edges are kept.
+  const rowSums = (y: number, weight: number): Float32Array => {
+    const sums = new Float32Array(row)
+    for (let x = channels, i = y * row + channels; x < row - channels; x++, i++)
+      sums[x] = f32(f32(data[i - channels]! * EDGE) + f32(data[i]! * weight)) + f32(data[i + channels]! * EDGE)
+    return sums
+  }
+  if (height < 3 || width < 3) return { width, height, channels, data: out }
+  let above = rowSums(0, EDGE)
+  let asEdge = rowSums(1, EDGE)
   for (let y = 1; y < height - 1; y++) {
-    for (let i = y * row + channels; i < (y + 1) * row - channels; i++) {
-      const below = weigh(data[i + row - channels]!, data[i + row]!, data[i + row + channels]!, EDGE)
-      const here = weigh(data[i - channels]!, data[i]!, data[i + channels]!, CENTRE)
-      const above = weigh(data[i - row - channels]!, data[i - row]!, data[i - row + channels]!, EDGE)
-      const sum = f32(f32(f32(0.5 + below) + here) + above)
-      out[i] = sum >= 255 ? 255 : Math.trunc(sum)
+    const middle = rowSums(y, CENTRE)
+    const below = rowSums(y + 1, EDGE)
+    for (let x = channels, i = y * row + channels; x < row - channels; x++, i++) {
+      const sum = f32(f32(f32(0.5 + below[x]!) + middle[x]!) + above[x]!)
+      out[i] = Math.min(255, sum)
     }
+    above = asEdge
+    asEdge = below
   }
   return { width, height, channels, data: out }
 }
-
-const weigh = (left: number, middle: number, right: number, weight: number): number =>
-  f32(f32(f32(left * EDGE) + f32(middle * weight)) + f32(right * EDGE))

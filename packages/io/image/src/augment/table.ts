@@ -1,16 +1,18 @@
 import type { Image } from '../types.js'
 
 /** What every byte becomes, in every channel. Specification: preprocessing 5.1. */
-function mapBytes({ data, ...shape }: Image, table: (value: number) => number): Image {
+export function mapBytes({ data, ...shape }: Image, table: (value: number) => number): Image {
   const lut = Uint8Array.from({ length: 256 }, (_, v) => table(v))
-  return { ...shape, data: data.map((v) => lut[v]!) }
+  const out = new Uint8Array(data.length)
+  for (let i = 0; i < out.length; i++) out[i] = lut[data[i]!]!
+  return { ...shape, data: out }
 }
 
 /** What every byte becomes, by a table for each channel. */
 function mapChannels({ data, ...shape }: Image, tables: readonly Uint8Array[]): Image {
   const { channels } = shape
   const out = new Uint8Array(data.length)
-  for (let i = 0; i < data.length; i += channels) for (let c = 0; c < channels; c++) out[i + c] = tables[c]![data[i + c]!]!
+  for (const [c, table] of tables.entries()) for (let i = c; i < data.length; i += channels) out[i] = table[data[i]!]!
   return { ...shape, data: out }
 }
 
@@ -64,7 +66,9 @@ export function equalize(image: Image): Image {
 const identity = (): Uint8Array => Uint8Array.from({ length: 256 }, (_, v) => v)
 
 function histograms({ channels, data }: Image): Uint32Array[] {
-  const counts = Array.from({ length: channels }, () => new Uint32Array(256))
-  for (let i = 0; i < data.length; i += channels) for (let c = 0; c < channels; c++) counts[c]![data[i + c]!]!++
-  return counts
+  return Array.from({ length: channels }, (_, c) => {
+    const counts = new Uint32Array(256)
+    for (let i = c; i < data.length; i += channels) counts[data[i]!]!++
+    return counts
+  })
 }
