@@ -10,7 +10,7 @@ import {
   ReferenceBackend,
   relu,
   silu,
-  softplus,
+  softplus as softplusOp,
   type Tensor,
 } from '@scanline/tensor'
 import { broadcast, operand } from '../broadcast.js'
@@ -19,6 +19,7 @@ import type { Lower } from '../context.js'
 import { sameDim } from '../dims.js'
 import { dataTypes } from '../model.js'
 import { commonOrder, Value } from '../value.js'
+import { softplus } from './softplus.js'
 
 /** Operators of the same meaning. */
 const same: Readonly<Partial<Record<Instruction[0], string>>> = {
@@ -45,7 +46,7 @@ const same: Readonly<Partial<Record<Instruction[0], string>>> = {
 }
 const comparisons: Readonly<Partial<Record<Instruction[0], string>>> = { lt: 'Less', le: 'LessOrEqual', eq: 'Equal' }
 
-type Whole = (builder: Builder, x: string) => string
+type Whole = (builder: Builder, x: string, dtype: DType) => string
 
 /** Whole expressions that one operator stands for. */
 function wholeExpressions(): Map<string, Whole> {
@@ -54,7 +55,7 @@ function wholeExpressions(): Map<string, Whole> {
     JSON.stringify(trace(f, [{ shape: [1], dtype: 'f32' }], device).graph.nodes[0].attrs.expr)
   return new Map<string, Whole>([
     [key(relu), (b, x) => b.add('Relu', [x])],
-    [key(softplus), (b, x) => b.add('Softplus', [x])],
+    [key(softplusOp), (b, x, dtype) => (dtype === 'f32' ? softplus(b, x) : b.add('Softplus', [x]))],
     [key(silu), (b, x) => b.add('Mul', [x, b.add('Sigmoid', [x])])],
     // The operator came with opset 20; before, runtimes know it by its parts.
     [key(gelu), (b, x) => (b.opset >= 20 ? b.add('Gelu', [x]) : geluByParts(b, x))],
@@ -86,7 +87,7 @@ export const pointwise: Lower = ({ builder, node, inputs, dims: [dims], set }) =
   })
   known ??= wholeExpressions()
   const whole = type === dtype ? known.get(JSON.stringify(expr)) : undefined
-  const result = whole ? { name: whole(builder, names[0]), dtype: type } : instructions(builder, expr, names, type)
+  const result = whole ? { name: whole(builder, names[0], type), dtype: type } : instructions(builder, expr, names, type)
   const name = result.dtype === dtype ? result.name : cast(builder, result.name, dtype)
   // Where every operand repeats along an axis, so does the result.
   const own = dims.map((dim, axis) => (inputs.some((value) => !repeatsAt(value, axis - dims.length)) ? dim : 1))

@@ -4,6 +4,7 @@ import type { Lower } from '../context.js'
 import type { Dims } from '../dims.js'
 import type { OnnxGraph } from '../model.js'
 import { Value } from '../value.js'
+import { softplus } from './softplus.js'
 
 /**
  * The recurrence as the standard operator Scan, one position a step, its body on the state [N, G, S, D / G] of G groups:
@@ -23,7 +24,7 @@ export const selectiveScan: Lower = ({ builder, node, inputs, dims, set, refuse 
   const shared = (name: string, ...last: number[]): string => builder.reshape(name, [batch, length, groups, ...last])
 
   const raw = deltaBias ? builder.add('Add', [delta.get(), deltaBias.get()]) : delta.get()
-  const step = attrs.softplus ? builder.add('Softplus', [raw]) : raw
+  const step = attrs.softplus ? softplus(builder, raw) : raw
   const scanned = [rows(step), rows(builder.add('Mul', [step, u.get()])), shared(b.get(), states, 1), shared(c.get(), 1, states)]
   const rates = groups === 1 ? a.get([1, 0]) : groupedRates(builder, a.get(), [groups, channels / groups, states])
   const start = builder.add('Expand', [builder.scalar(0), builder.shape([batch, groups, states, channels / groups])])
