@@ -10,7 +10,6 @@ const unfinished = new Set([
   'conv2d',
   'fold',
   'gather',
-  'layerNorm',
   'logSoftmax',
   'maxPool2d',
   'maxPool2dGrad',

@@ -48,6 +48,7 @@ const common = [
   '-Wextra',
   '-Wno-ignored-attributes',
   // GCC 12 warns about its own intrinsics.
+  '-Wno-uninitialized',
   '-Wno-maybe-uninitialized',
   '-Wno-psabi',
   `-I${native}`,

@@ -35,34 +35,5 @@ export function windowOf(
   return { window: { ...geometry, kernel, stride, padding, dilation, outHeight, outWidth }, prepare }
 }
 
-/** Epilogue operands as matrices [pixels, channels], with copies of those whose pixels are not evenly spaced. */
-export function extraRows(
-  extras: readonly TensorSpec[],
-  firstInput: number,
-): { extras: { readonly row: number; readonly column: number }[]; prepare: Prepare[] } {
-  const prepare: Prepare[] = []
-  const rows = extras.map((extra, i) => {
-    const column = extra.strides[extra.strides.length - 1]
-    const row = evenStride(extra.shape.slice(0, -1), extra.strides)
-    if (row !== undefined) return { row, column }
-    prepare.push({ input: firstInput + i, launch: copyLaunch(extra), bytes: 4 * sizeOf(extra.shape) })
-    return { row: extra.shape[extra.shape.length - 1], column: 1 }
-  })
-  return { extras: rows, prepare }
-}
-
-/** The one step that leads through all of `shape` in order, if there is one. */
-function evenStride(shape: readonly number[], strides: readonly number[]): number | undefined {
-  let step: number | undefined
-  let length = 1
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    if (shape[axis] === 1) continue
-    step ??= strides[axis]
-    if (strides[axis] !== step * length) return undefined
-    length *= shape[axis]
-  }
-  return step ?? 0
-}
-
 /** The window attributes of a call. */
 export const windowAttrsOf = ({ attrs }: OpCall): WindowAttrs => attrs as unknown as WindowAttrs

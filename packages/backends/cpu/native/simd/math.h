@@ -46,6 +46,30 @@ INLINE Vf exp(Vf x) {
 #endif
 }
 
+/**
+ * 2ˣ, within 1.2·10⁻⁷ of it, in half the instructions of `exp`: exactly 1 at 0, as a factor near 1 is multiplied many
+ * times over. Zero, infinity and NaN are exact; outside AVX-512 denormal results are not.
+ */
+INLINE Vf exp2(Vf x) {
+  // On |r| ≤ ½.
+  auto power = [](Vf r) {
+    return polynomial(r, 1.0f, 0.6931470036506653f, 0.24022242426872253f, 0.05550701171159744f, 0.009671514853835106f,
+                      0.0013271116185933352f);
+  };
+#if defined(__AVX512F__)
+  // What is left of an infinity is 0 here, where a subtraction would give NaN.
+  const Vf r = (Vf)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  // Powers of the exponent rounded down: hence x - r, a whole number.
+  return (Vf)_mm512_scalef_ps((__m512)power(r), (__m512)(x - r));
+#else
+  // 2⁻¹²⁷ and 2¹²⁸ have the exponent bits of zero and infinity.
+  const Vf limited = atMost(atLeast(x, splat(-127.0f)), splat(128.0f));
+  const Vf shifted = limited + roundingMagic;
+  const Vf p = power(limited - (shifted - roundingMagic));
+  return floats(bits(p) + (bits(shifted) << 23));
+#endif
+}
+
 /** ln x, 1 ulp. */
 INLINE Vf log(Vf x) {
   const Vi denormal = x < 1.17549435e-38f;
@@ -75,6 +99,16 @@ INLINE Vf log1p(Vf x) {
   // At -1 the correction is 0 / 0.
   const Vf finite = total == 0.0f ? splat(-infinity) : result;
   return (x == 0.0f) | (x == infinity) ? x : finite;
+}
+
+/** ln(1 + eˣ), 2 ulp: max(x, 0) + ln(1 + e^-|x|). */
+INLINE Vf softplus(Vf x) {
+  const Vf t = exp(floats(bits(x) | INT32_MIN));
+  // ln(1 + t) / t on 0 ≤ t ≤ 1
+  const Vf q = polynomial(t, 1.0f, -0.4999997913837433f, 0.3333211839199066f, -0.24976399540901184f, 0.19786487519741058f,
+                          -0.15602466464042664f, 0.11057574301958084f, -0.060899101197719574f, 0.021650172770023346f,
+                          -0.0035772332921624184f);
+  return fma(q, t, atLeast(x, Vf{}));
 }
 
 /** 1 / (1 + e⁻ˣ), 2 ulp: from e^-|x|, which cannot overflow. */

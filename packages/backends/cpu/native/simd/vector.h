@@ -130,14 +130,51 @@ INLINE Vf max(Vf a, Vf b) {
   return a != a ? a : larger;
 }
 
-/** The sum of all lanes, halves first: the same order everywhere. */
+/** The first `n` lanes, zeros after them. */
+INLINE Vf keep(Vf x, int n) {
+  static constexpr int32_t numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  Vi lane;
+  std::memcpy(&lane, numbers, sizeof lane);
+  return lane < n ? x : Vf{};
+}
+
+/** The larger in one instruction, `x` where it is NaN; either zero. */
+INLINE Vf atLeast(Vf x, Vf low) {
+#if defined(__AVX512F__)
+  return (Vf)_mm512_max_ps((__m512)low, (__m512)x);
+#elif defined(__AVX2__)
+  return (Vf)_mm256_max_ps((__m256)low, (__m256)x);
+#else
+  return (Vf)vmaxq_f32((float32x4_t)low, (float32x4_t)x);
+#endif
+}
+
+/** The smaller in one instruction, `x` where it is NaN; either zero. */
+INLINE Vf atMost(Vf x, Vf high) {
+#if defined(__AVX512F__)
+  return (Vf)_mm512_min_ps((__m512)high, (__m512)x);
+#elif defined(__AVX2__)
+  return (Vf)_mm256_min_ps((__m256)high, (__m256)x);
+#else
+  return (Vf)vminq_f32((float32x4_t)high, (float32x4_t)x);
+#endif
+}
+
+/** The sum of all lanes, halves first. */
 INLINE float sum(Vf x) {
-  float all[lanes];
-  store(all, x);
-#pragma GCC unroll 4
-  for (int half = lanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++) all[i] += all[i + half];
-  return all[0];
+#if defined(__AVX2__)
+#if defined(__AVX512F__)
+  const __m256 low = _mm512_castps512_ps256((__m512)x);
+  const __m256 eight = _mm256_add_ps(low, _mm512_extractf32x8_ps((__m512)x, 1));
+#else
+  const __m256 eight = (__m256)x;
+#endif
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+#else
+  return vaddvq_f32((float32x4_t)x);
+#endif
 }
 
 SCANLINE_KERNELS_END

@@ -1,7 +1,8 @@
 import { contiguousStrides, type Expr, type OpCall, type Prepare, sizeOf, type TensorSpec } from '@scanline/tensor'
 import { planEpilogue } from '../epilogue.js'
 import type { KernelSpec, Params } from '../kernel.js'
-import { extraRows, windowAttrsOf, windowOf } from '../window.js'
+import { asRows } from '../rows.js'
+import { windowAttrsOf, windowOf } from '../window.js'
 import { matmul } from './matmul.js'
 import { packLaunch } from './pack-matrix.js'
 import { padLaunch } from './pad.js'
@@ -42,11 +43,11 @@ export const conv2d: KernelSpec = {
       columns: filters,
       columnStride: w.strides[0],
     }
-    const rest = extraRows(extras, 2)
+    const rest = asRows(extras, 2)
     const params: Params = {
       window,
       columns: filters,
-      ...planEpilogue(call.attrs.epilogue as Expr | undefined, rest.extras),
+      ...planEpilogue(call.attrs.epilogue as Expr | undefined, rest.rows),
     }
     return {
       kernel: 'conv2d',

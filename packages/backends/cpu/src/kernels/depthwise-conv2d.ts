@@ -1,7 +1,8 @@
 import { type Expr, sizeOf } from '@scanline/tensor'
 import { planEpilogue } from '../epilogue.js'
 import type { KernelSpec, Params } from '../kernel.js'
-import { extraRows, windowAttrsOf, windowOf } from '../window.js'
+import { asRows } from '../rows.js'
+import { windowAttrsOf, windowOf } from '../window.js'
 import { copyLaunch } from './copy.js'
 
 /** One filter a channel; the weight is copied with its taps outermost. */
@@ -15,8 +16,8 @@ export const depthwiseConv2d: KernelSpec = {
     const [channels, , kh, kw] = w.shape
     const { window, prepare } = windowOf(x, call.outputs[0], [kh, kw], windowAttrsOf(call))
     const tapsFirst = { shape: [kh, kw, channels], dtype: w.dtype, strides: [w.strides[2], w.strides[3], w.strides[0]] }
-    const rest = extraRows(extras, 2)
-    const epilogue = planEpilogue(call.attrs.epilogue as Expr | undefined, rest.extras)
+    const rest = asRows(extras, 2)
+    const epilogue = planEpilogue(call.attrs.epilogue as Expr | undefined, rest.rows)
     const params: Params = { window, reversed: false, ...epilogue }
     return {
       kernel: 'depthwiseConv2d',

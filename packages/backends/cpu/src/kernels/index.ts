@@ -8,6 +8,7 @@ import { depthwiseConv2dInputGrad } from './depthwise-input-grad.js'
 import { depthwiseConv2dWeightGrad } from './depthwise-weight-grad.js'
 import { flip } from './flip.js'
 import { matmul } from './matmul.js'
+import { addNorm, layerNorm, rmsNorm } from './norm.js'
 import { packMatrix } from './pack-matrix.js'
 import { pad } from './pad.js'
 import { pointwise } from './pointwise.js'
@@ -24,6 +25,9 @@ export const kernels: readonly KernelSpec[] = [
   depthwiseConv2dWeightGrad,
   flip,
   matmul,
+  addNorm,
+  layerNorm,
+  rmsNorm,
   packMatrix,
   pad,
   pointwise,
