@@ -40,11 +40,12 @@ export function listModels(
 }
 
 /**
- * The configuration of a model, by `architecture.tag`, or by the architecture alone for its default weights.
- * Throws `UnknownModelError` with near misses.
+ * The configuration of a model, by `architecture.tag`, or by the architecture alone for its default weights; that may be
+ * the name that the authors' code registers (`EfficientViM_M1`). Throws `UnknownModelError` with near misses.
  */
 export function modelInfo(name: string): ModelInfo {
-  const found = all().find((m) => m.name === name) ?? all().find((m) => m.architecture === name)
+  const architecture = families.flatMap(({ aliases = {} }) => (Object.hasOwn(aliases, name) ? [aliases[name]] : []))[0] ?? name
+  const found = all().find((m) => m.name === name) ?? all().find((m) => m.architecture === architecture)
   if (found) return found
   throw unknownModel(name)
 }

@@ -49,6 +49,16 @@ describe('modelInfo', () => {
     expect(modelInfo('mambaout_femto').name).toBe('mambaout_femto.in1k')
     expect(modelInfo('mambaout_base_plus_rw').name).toBe('mambaout_base_plus_rw.sw_e150_in12k_ft_in1k')
   })
+  test('the names of the authors’ own code mean their models', () => {
+    const tiny = 'vim_tiny_patch16_stride8_224_bimambav2_final_pool_mean_abs_pos_embed_with_midclstok_div2'
+    expect(modelInfo(tiny).name).toBe('vim_tiny_stride8')
+    expect(modelInfo('EfficientViM_M4').name).toBe('efficientvim_m4.e450_in1k')
+    for (const { aliases = {}, models } of families)
+      for (const [alias, architecture] of Object.entries(aliases)) {
+        expect(models.map((m) => m.architecture)).toContain(architecture)
+        expect(modelInfo(alias).architecture).toBe(architecture)
+      }
+  })
   test('every name is its own, and has the published parameters', () => {
     const names = families.flatMap((f) => f.models.map((m) => m.name))
     expect(new Set(names).size).toBe(names.length)

@@ -22,6 +22,8 @@ export interface Family {
   readonly name: string
   /** The first entry of an architecture is its default. */
   readonly models: readonly ModelInfo[]
+  /** Architectures by other names that their authors give them. */
+  readonly aliases?: Readonly<Record<string, string>>
   create(architecture: string, overrides: ModelOverrides, options: ModuleOptions): Backbone
   /** State-dict names of the convolution that reads the image, and of the classifier. */
   readonly firstConv: string

@@ -1,4 +1,4 @@
-import { resizedPosEmbed, toVim, Vim, type VimVariant, variants } from '@scanline/vim'
+import { registeredNames, resizedPosEmbed, toVim, Vim, type VimVariant, variants } from '@scanline/vim'
 import type { ModelInfo } from '../model-info.js'
 import type { Family } from './family.js'
 
@@ -7,8 +7,8 @@ const size = [3, 224, 224] as const
 /** The authors' figures, with the shorter side resized to 256. They give no number of multiply-adds. */
 const model = (
   architecture: VimVariant,
-  file: string,
-  { params, top1, top5 }: { readonly params: number; readonly top1: number; readonly top5: number },
+  file: string | undefined,
+  { params, top1, top5 }: { readonly params: number; readonly top1?: number; readonly top5?: number },
 ): ModelInfo => ({
   name: architecture,
   architecture,
@@ -26,8 +26,13 @@ const model = (
   std: [0.229, 0.224, 0.225],
   licence: 'Apache-2.0',
   paper: 'https://arxiv.org/abs/2401.09417',
-  weights: `https://huggingface.co/hustvl/${file}`,
-  published: { params, gmacs: {}, top1: { 224: top1 }, top5: { 224: top5 } },
+  weights: file && `https://huggingface.co/hustvl/${file}`,
+  published: {
+    params,
+    gmacs: {},
+    top1: top1 === undefined ? {} : { 224: top1 },
+    top5: top5 === undefined ? {} : { 224: top5 },
+  },
 })
 
 const models: readonly ModelInfo[] = [
@@ -62,11 +67,19 @@ const models: readonly ModelInfo[] = [
     top1: 81.9,
     top5: 95.8,
   }),
+  // In the paper (table 1), and registered in the first release: no weights were published.
+  model('vim_base_stride8', undefined, { params: 98_007_784, top1: 83.2 }),
+  model('vim_small_rope', undefined, { params: 25_795_816 }),
+  model('vim_base_rope', undefined, { params: 97_596_904 }),
+  model('vim_tiny_rope_cls', undefined, { params: 7_148_008 }),
+  model('vim_tiny_patch8_rope', undefined, { params: 7_149_928 }),
+  model('vim_tiny_patch8_rope_cls', undefined, { params: 7_150_312 }),
 ]
 
 export const vim: Family = {
   name: 'vim',
   models,
+  aliases: registeredNames,
   // A training file has averaged weights too. The published figures belong to `model`, but for those of the base model, of
   // which a third party says the opposite: `averaged` of createModel chooses.
   create: (architecture, overrides, options) => new Vim({ ...variants[architecture as VimVariant], ...overrides }, options),
