@@ -28,6 +28,29 @@ describe('a small model', () => {
   })
 })
 
+it('the loss of a distilled model in training is half of the cross entropy of each set of logits', async () => {
+  const labels = [3, 7]
+  const teacher = [1, 4]
+  const crossEntropy = (logits: { data: number[] }, classes: number[]): number =>
+    classes.reduce((sum, label, i) => {
+      const row = logits.data.slice(10 * i, 10 * i + 10)
+      return sum + Math.log(row.reduce((total, v) => total + Math.exp(v), 0)) - row[label]
+    }, 0) / classes.length
+  const trained = (given: number[] | undefined) => (json: Json) => {
+    const { train_logits: logits, train_logits_dist: distilled } = json
+    for (const key of ['train_logits', 'train_logits_dist']) delete json[key]
+    const loss = (crossEntropy(logits, labels) + crossEntropy(distilled, given ?? labels)) / 2
+    Object.assign(json, { mode: 'train', labels, loss, logits, logits_dist: distilled, grads: {}, zero_grads: [] })
+    if (given) json.labels_dist = given
+  }
+  for (const given of [undefined, teacher]) {
+    const { out } = await golden('--device', 'reference', changed('efficientvim/distilled.json', trained(given)))
+    const lines = out.split('\n').filter((line) => /^ *(loss|logits|logits_dist) /.test(line))
+    expect(lines).toHaveLength(3)
+    expect(lines.join()).not.toMatch(/BROKEN/)
+  }
+})
+
 it.each([
   ['EfficientViM_M4', [224, 320, 512]],
   ['efficientvim_m1_dist.in1k', [128, 192, 320]],

@@ -1,5 +1,5 @@
-import { ChannelNorm, Conv2d, fillUniform, Module, type ModuleOptions, parameter } from '@scanline/nn'
-import { ArgumentError, add, gather, matmul, permute, reshape, scope, slice, type Tensor, tensor } from '@scanline/tensor'
+import { ChannelNorm, Conv2d, ConvTranspose2d, Module, type ModuleOptions } from '@scanline/nn'
+import { ArgumentError, add, interpolate, scope, slice, type Tensor } from '@scanline/tensor'
 
 export interface FpnOptions extends ModuleOptions {
   /** 256 unless told otherwise. */
@@ -26,53 +26,16 @@ class NamedConv extends Module {
   }
 }
 
-/** Transposed convolution 2×2 of stride 2: no windows overlap, so it is a product and a rearrangement. The weight is [in, out, 2, 2]. */
-class UpConv extends Module {
-  weight: Tensor
-  bias: Tensor
-  constructor(inChannels: number, outChannels: number, options: ModuleOptions) {
-    super()
-    this.weight = parameter([inChannels, outChannels, 2, 2], options)
-    this.bias = parameter([outChannels], options)
-    if (options.generator)
-      // PyTorch counts the fan in of a transposed convolution over its output channels.
-      for (const t of [this.weight, this.bias]) fillUniform(t, 1 / Math.sqrt(4 * outChannels), options.generator)
-  }
-  /** [N, H, W, in] → [N, 2H, 2W, out]. */
-  forward(x: Tensor): Tensor {
-    return scope(() => {
-      const [n, h, w, c] = x.shape
-      const out = this.bias.size
-      const taps = matmul(reshape(x, [n * h * w, c]), reshape(permute(this.weight, [0, 2, 3, 1]), [c, 4 * out]))
-      const apart = permute(reshape(taps, [n, h, w, 2, 2, out]), [0, 1, 3, 2, 4, 5])
-      return add(reshape(apart, [n, 2 * h, 2 * w, out]), this.bias)
-    })
-  }
-}
-
+/** A transposed convolution 2×2 of stride 2, likewise named. */
 class NamedUpConv extends Module {
-  readonly conv: UpConv
+  readonly conv: ConvTranspose2d
   constructor(channels: number, options: ModuleOptions) {
     super()
-    this.conv = new UpConv(channels, channels, options)
+    this.conv = new ConvTranspose2d(channels, channels, 2, { stride: 2, ...options })
   }
   forward(x: Tensor): Tensor {
     return this.conv.forward(x)
   }
-}
-
-/** Nearest neighbour, as PyTorch: output i reads input floor(i · in / out). */
-function resizeNearest(x: Tensor, height: number, width: number): Tensor {
-  return scope(() => {
-    const [n, h, w, c] = x.shape
-    if (h === height && w === width) return x.alias()
-    const rows: number[] = []
-    for (let b = 0; b < n; b++)
-      for (let i = 0; i < height; i++)
-        for (let j = 0; j < width; j++) rows.push((b * h + Math.floor((i * h) / height)) * w + Math.floor((j * w) / width))
-    const index = tensor(Int32Array.from(rows), { device: x.device, dtype: 'i32' })
-    return reshape(gather(reshape(x, [n * h * w, c]), index), [n, height, width, c])
-  })
 }
 
 const everySecondPixel = (x: Tensor): Tensor => scope(() => slice(slice(x, 1, 0, x.shape[1], 2), 2, 0, x.shape[2], 2))
@@ -127,7 +90,7 @@ export class EfficientViMFpn extends Module {
       const laterals = inputs.map((map, i) => this.lateralConvs[i].forward(map))
       for (let i = count - 1; i > 0; i--) {
         const [, h, w] = laterals[i - 1].shape
-        laterals[i - 1] = add(laterals[i - 1], resizeNearest(laterals[i], h, w))
+        laterals[i - 1] = add(laterals[i - 1], interpolate(laterals[i], [h, w], { mode: 'nearest' }))
       }
       const finer: Tensor[] = []
       for (const up of this.extraTransConvs) finer.unshift(up.forward(finer[0] ?? laterals[0]))

@@ -1,5 +1,5 @@
 import { captureBuffers, type Module } from '@scanline/nn'
-import { cast, crossEntropy, type Tensor, tensor, valueAndGrad } from '@scanline/tensor'
+import { add, cast, crossEntropy, mul, type Tensor, tensor, valueAndGrad } from '@scanline/tensor'
 import { compareTensor, partialError, relativeError, type Values } from '../compare.js'
 import { NotSupportedError } from '../errors.js'
 import type { Field } from '../field.js'
@@ -13,7 +13,8 @@ export interface GradientCase {
   readonly file: Field
   readonly input: Tensor
   readonly inputLayout: string
-  readonly forward: (x: Tensor) => Tensor
+  /** Logits, or the two sets of a distilled model in training. */
+  readonly forward: (x: Tensor) => Tensor | { readonly logits: Tensor; readonly distilled: Tensor }
   /** Whose running statistics the forward pass updates. */
   readonly model: Module
   /** Under the file's names. */
@@ -23,7 +24,9 @@ export interface GradientCase {
 /** Fields of a file that are compared here. */
 export const gradientFields = [
   'labels',
+  'labels_dist',
   'logits',
+  'logits_dist',
   'grads',
   'grad_columns',
   'grads_analytically_zero',
@@ -44,12 +47,21 @@ export async function runGradients(context: Context, given: GradientCase): Promi
   if (kind !== 'mean cross entropy') throw new NotSupportedError(`loss_kind ${JSON.stringify(kind)}`)
   const { backend } = context.device
   const labels = tensor(Int32Array.from(file.at('labels').shape()), { device: backend, dtype: 'i32' })
+  // The teacher's classes; those of the images where a file gives no others.
+  const taught = file.maybe('labels_dist')
+  const teacher = taught ? tensor(Int32Array.from(taught.shape()), { device: backend, dtype: 'i32' }) : labels
   const step = (x: Tensor): Record<string, Tensor> => {
     let logits: Tensor | undefined
+    let distilled: Tensor | undefined
     const { result, buffers } = captureBuffers(model, () =>
       valueAndGrad(() => {
-        logits = forward(x)
-        return crossEntropy(logits, labels)
+        const output = forward(x)
+        if ('shape' in output) {
+          logits = output
+          return crossEntropy(logits, labels)
+        }
+        ;({ logits, distilled } = output)
+        return mul(add(crossEntropy(logits, labels), crossEntropy(distilled, teacher)), 0.5)
       }, [x, ...parameters.map(([, parameter]) => parameter)]),
     )
     const [gradX, ...rest] = result.grads
@@ -58,6 +70,7 @@ export async function runGradients(context: Context, given: GradientCase): Promi
     return {
       loss: result.value,
       logits: logits as Tensor,
+      ...(distilled && { logits_dist: distilled }),
       input_grad: inLayout(gradX, inputLayout),
       ...Object.fromEntries([...named, ...updated]),
     }
@@ -65,6 +78,7 @@ export async function runGradients(context: Context, given: GradientCase): Promi
   try {
     await execute(context, 'gradients', step, [input], (run, outputs) => compareStep(context, run, file, outputs))
   } finally {
+    if (teacher !== labels) teacher.dispose()
     labels.dispose()
   }
 }
@@ -91,10 +105,11 @@ function compareStep(context: Context, run: Run, file: Field, outputs: Outputs):
     input: boundOf(device, inputGrad?.maybe('float32_error'), file.maybe('float32_error_input_grad'), whole),
   }
   if (loss) context.check({ name: 'loss', run, error: relativeError(output('loss').values, [loss.number()]), bound: bounds.loss })
-  const logits = file.maybe('logits')
-  if (logits) {
-    const { shape, values } = output('logits')
-    context.check({ name: 'logits', run, bound: bounds.logits, ...compareTensor(shape, values, readReference(logits)) })
+  for (const name of ['logits', 'logits_dist']) {
+    const logits = file.maybe(name)
+    const found = outputs.get(name)
+    if (logits && found)
+      context.check({ name, run, bound: bounds.logits, ...compareTensor(found.shape, found.values, readReference(logits)) })
   }
   if (inputGrad) {
     const { shape, values } = output('input_grad')

@@ -4,7 +4,7 @@ import { NotSupportedError } from '../errors.js'
 import type { Field } from '../field.js'
 import { type Context, noteUnread } from '../kind.js'
 import { modelFields } from './classifier.js'
-import { gradientFields, runGradients } from './gradients.js'
+import { type GradientCase, gradientFields, runGradients } from './gradients.js'
 import { type Layout, readInput, readLayout } from './layout.js'
 
 /** What a family tells about the training of its classifiers. */
@@ -22,8 +22,8 @@ export interface TrainingKind<M> {
   }>
   /** Whether a training step of the model draws random numbers, which no file gives. */
   readonly isRandom: (model: M) => boolean
-  /** Says what else no file defines. */
-  readonly refuse?: (model: M, training: boolean) => string | undefined
+  /** What the loss is of, where that is not the model's own result. */
+  readonly forward?: (model: M, image: Tensor, training: boolean) => ReturnType<GradientCase['forward']>
 }
 
 /**
@@ -40,18 +40,15 @@ export async function runModelGradients<M extends Module & { forward(x: Tensor):
   await noteUnread(context, file, [...modelFields, ...gradientFields])
   const { model, salt, parameters } = await kind.build(file, context)
   try {
-    const why =
-      training && kind.isRandom(model)
-        ? 'training mode with drop path or dropout, whose draws no file gives'
-        : kind.refuse?.(model, training)
-    if (why !== undefined) throw new NotSupportedError(why)
+    if (training && kind.isRandom(model))
+      throw new NotSupportedError('training mode with drop path or dropout, whose draws no file gives')
     model.train(training)
     using x = readInput(context, 'input', file.at('input'), salt, layout.input)
     await runGradients(context, {
       file,
       input: x,
       inputLayout: layout.input,
-      forward: (image) => model.forward(image),
+      forward: (image) => kind.forward?.(model, image, training) ?? model.forward(image),
       model,
       parameters: parameters ?? model.namedParameters(),
     })
