@@ -5,7 +5,7 @@ import { createWasmBackend } from '@scanline/wasm'
 import { type Backbone, type CreateModelOptions, createModel, evalConfig, imagenet1k, modelInfo } from '@scanline/zoo'
 import { type Prediction, topK } from './top-k.js'
 
-export interface ClassifierOptions extends Pick<CreateModelOptions, 'weights' | 'hub' | 'onProgress' | 'signal'> {
+export interface ClassifierOptions extends Pick<CreateModelOptions, 'weights' | 'averaged' | 'hub' | 'onProgress' | 'signal'> {
   /** A name of `@scanline/zoo`. */
   readonly model: string
   /** Where it runs. Without it a WebAssembly device is made, and disposed together with the classifier. */
@@ -57,7 +57,7 @@ export interface Classifier {
  * console.log(best.label, best.probability)
  */
 export async function createClassifier(options: ClassifierOptions): Promise<Classifier> {
-  const { weights, hub, onProgress, signal, classes, size } = options
+  const { weights, averaged, hub, onProgress, signal, classes, size } = options
   const info = modelInfo(options.model)
   const transform = evalTransform(evalConfig(info, size))
   const device = options.device ?? (await createWasmBackend())
@@ -69,6 +69,7 @@ export async function createClassifier(options: ClassifierOptions): Promise<Clas
     const settings: CreateModelOptions = {
       device,
       ...(weights ? { weights } : { pretrained: true }),
+      ...(averaged !== undefined && { averaged }),
       ...(hub && { hub }),
       ...(onProgress && { onProgress }),
       ...(signal && { signal }),

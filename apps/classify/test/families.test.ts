@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TensorData, tensorData } from '@scanline/checkpoint'
 import { savePytorch, saveSafetensors } from '@scanline/checkpoint/node'
-import { ReferenceBackend, type Tensor } from '@scanline/tensor'
+import { ReferenceBackend, sizeOf, type Tensor } from '@scanline/tensor'
 import { fillState } from '@scanline/testing'
 import { createModel, listModels, modelInfo } from '@scanline/zoo'
 import { describe, expect, it } from 'vitest'
@@ -61,6 +61,27 @@ describe('predict', () => {
     expect(first.predictions[0].probability).toBeLessThan(1)
     expect(first.predictions).not.toEqual(results[0][1].predictions)
   })
+})
+
+it('--averaged and --no-averaged choose between the weights of a training file', async () => {
+  const folder = temporaryFolder()
+  const [file, image] = [join(folder, 'training.pth'), join(folder, 'image.png')]
+  const last = await weights('vim_tiny', '')
+  const averaged = Object.fromEntries(
+    Object.entries(last).map(([name, { shape }]) => [name, tensorData('f32', shape, new Float32Array(sizeOf(shape)))]),
+  )
+  await savePytorch(file, { model: last, model_ema: averaged })
+  writeFileSync(image, png(1))
+  const best = async (...flags: string[]): Promise<number> => {
+    const options = ['--model', 'vim_tiny', '--weights', file, '--size', '32', '--threads', '1', '--json', ...flags]
+    const { stdout } = await run(['predict', image, ...options])
+    return JSON.parse(stdout).results[0].predictions[0].probability
+  }
+  // Weights of 0 find all four classes alike.
+  expect(await best('--averaged')).toBe(0.25)
+  const plain = await best()
+  expect(plain).toBeGreaterThan(0.2501)
+  expect(await best('--no-averaged')).toBe(plain)
 })
 
 it('models lists every model with licence and published figures', async () => {

@@ -51,6 +51,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       "height and width that images are brought to; the model's own unless told otherwise",
       wholeNumber(32, 2048),
     )
+    .option('--averaged', 'the averaged weights of a training file; default for EfficientViM')
+    .option('--no-averaged', 'the weights of its last step; default for all others')
     .option('--offline', 'use what was downloaded before, and no network')
     .addHelpText('after', examples)
     .action(async (images: string[], options: PredictOptions) => {

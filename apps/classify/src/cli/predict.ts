@@ -22,6 +22,7 @@ export interface PredictOptions {
   readonly threads?: number
   readonly batch: number
   readonly size?: number
+  readonly averaged?: boolean
   readonly offline?: boolean
 }
 
@@ -82,6 +83,7 @@ async function load(
       ...(weights && { weights }),
       ...(classes && { classes }),
       ...(options.size !== undefined && { size: options.size }),
+      ...(options.averaged !== undefined && { averaged: options.averaged }),
       onProgress: ({ phase, name, loaded, total }) => {
         if (phase === 'download') progress.update(loaded, total, `downloading ${name}`)
       },
