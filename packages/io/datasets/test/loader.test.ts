@@ -230,7 +230,7 @@ describe('threads', () => {
       for await (const _ of epoch);
     })()
     const killing = setInterval(() => {
-      for (const worker of running) void worker.terminate()
+      for (const worker of running) if (running.delete(worker)) void worker.terminate()
     }, 1)
     await expect(all.finally(() => clearInterval(killing))).rejects.toMatchObject({ code: 'worker' })
   })
