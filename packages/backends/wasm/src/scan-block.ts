@@ -180,30 +180,35 @@ export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void
   f.for(0, length, block, (first) => {
     const count = f.let(i32.const(block))
     if (length % block > 0) f.if(i32.gt_u(i32.add(first, block), length), () => f.set(count, length % block))
-    const largest = spots.map(() => f.let<'v128'>(f32x4.const(0)))
 
     f.for(0, count, 1, (j) => {
       const t = position(i32.add(first, j))
-      const [deltas, us] = [delta, u].map((sequence) => f.let(along(sequence, t)))
+      const deltas = f.let(along(delta, t))
       const raw = spots.map((_, n) => {
         const given = v128.load(deltas, 16 * n)
         return f.let(bias ? f32x4.add(given, deltaBias[n]) : given)
       })
       const to = f.let(i32.mul(j, row))
-      stepSizes(k, f, softplus, raw).forEach((size, n) => {
+      for (const [n, size] of stepSizes(k, f, softplus, raw).entries()) f.store.v128(i32.add(sizes, to), size, 16 * n)
+    })
+    f.for(0, count, 1, (j) => {
+      const us = f.let(along(u, position(i32.add(first, j))))
+      const to = f.let(i32.mul(j, row))
+      for (const n of spots.keys()) {
         const x = f.let(v128.load(us, 16 * n))
-        f.set(largest[n], f32x4.pmax(largest[n], f32x4.abs(size)))
-        f.store.v128(i32.add(sizes, to), size, 16 * n)
-        f.store.v128(i32.add(inputs, to), f32x4.mul(size, x), 16 * n)
+        f.store.v128(i32.add(inputs, to), f32x4.mul(v128.load(i32.add(sizes, to), 16 * n), x), 16 * n)
         f.store.v128(i32.add(totals, to), skip ? f32x4.mul(d[n], x) : f32x4.const(0), 16 * n)
-      })
+      }
     })
 
     const start = position(first)
     spots.forEach((_, n) => {
+      const largest = f.let<'v128'>(f32x4.const(0))
+      const end = f.let(i32.add(sizes, i32.mul(count, row)))
+      f.for(sizes, end, row, (at) => f.set(largest, f32x4.pmax(largest, f32x4.abs(v128.load(at, 16 * n)))))
       const args = [rates[n], i32.add(sizes, 16 * n), row, factors, count]
       f.if(
-        v128.any_true(f32x4.gt(f32x4.mul(largest[n], fastest[n]), k.splat(126))),
+        v128.any_true(f32x4.gt(f32x4.mul(largest, fastest[n]), k.splat(126))),
         () => f.do(call(loops.limited, ...args)),
         () => f.do(call(loops.plain, ...args)),
       )
