@@ -1,10 +1,18 @@
 import type { Node } from '@scanline/compile'
 import { add, type Expr, isFloat, permute, reshape, slice, type Tensor } from '@scanline/tensor'
 import type { Lower, OpContext } from '../context.js'
+import { sameDim } from '../dims.js'
 import { channelsFirst, identity, Value } from '../value.js'
 
 export const matmul: Lower = ({ builder, inputs: [a, b], dims: [dims], set }) =>
-  set(0, Value.of(builder, dims, a.dtype, builder.add('MatMul', [a.get(), b.get()])))
+  set(0, Value.of(builder, dims, a.dtype, builder.add('MatMul', [a, b].map(matrices))))
+
+/** The operator repeats leading axes by itself, but not those of the matrices. */
+function matrices(value: Value): string {
+  const { narrow } = value
+  const same = (axis: number): boolean => sameDim(narrow!.dims.at(axis) ?? 1, value.dims.at(axis)!)
+  return narrow && same(-1) && same(-2) ? matrices(narrow) : value.get()
+}
 
 type Window = { readonly stride: number[]; readonly padding: number[]; readonly dilation: number[] }
 

@@ -1,0 +1,88 @@
+import { EfficientViMBackbone, EfficientViMFpn } from '@scanline/efficientvim'
+import { MambaVisionBackbone } from '@scanline/mambavision'
+import type { Module } from '@scanline/nn'
+import { type Backend, Generator, leaves, permute, scope, type Tensor, type Tree, tensor } from '@scanline/tensor'
+import { Vim, VimFeaturePyramid, VimSegmentationBackbone } from '@scanline/vim'
+import { createWasmBackend } from '@scanline/wasm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { exportOnnx, onnxBytes } from '../src/index.js'
+import { difference, numbers, openSession, runSession } from './setup.js'
+
+let device: Backend
+beforeAll(async () => {
+  device = await createWasmBackend({ threads: 1 })
+})
+afterAll(() => device.dispose())
+
+const options = () => ({ device, generator: new Generator(9) })
+const vim = { depth: 2, embedDim: 16, imgSize: 64 } as const
+
+type Built = Module & { forward(x: Tensor): Tree }
+
+/** Small ones of the forms that detectors and segmenters are built on, and of what published models have beside their usual parts. */
+const forms: readonly (readonly [string, number, () => Built])[] = [
+  ['Vim for segmentation', 64, () => new VimSegmentationBackbone({ ...vim, outIndices: [0, 1, 1, 0] }, options())],
+  ['Vim for detection', 64, () => new VimFeaturePyramid({ ...vim, outChannels: 8 }, options())],
+  [
+    'Vim with rotary positions',
+    64,
+    () => new Vim({ ...vim, rope: true, classToken: 'none', finalPool: 'mean', numClasses: 5 }, options()),
+  ],
+  ['Vim with two class tokens', 64, () => new Vim({ ...vim, classToken: 'double', numClasses: 5 }, options())],
+  ['Vim in pairs of layers', 64, () => new Vim({ ...vim, layerPairs: true, rmsNorm: false, numClasses: 5 }, options())],
+  ['Vim with one mixer for both directions', 64, () => new Vim({ ...vim, mixer: 'v1', flipRatio: 1, numClasses: 5 }, options())],
+  [
+    'MambaVision for segmentation',
+    72,
+    () =>
+      new MambaVisionBackbone(
+        {
+          dim: 8,
+          inDim: 4,
+          depths: [1, 1, 2, 2],
+          numHeads: [1, 2, 2, 4],
+          windowSize: [8, 8, 4, 2],
+          qkNorm: true,
+          layerScale: 0.5,
+          normLayer: 'bn',
+        },
+        options(),
+      ),
+  ],
+]
+
+/** What a function gives as ONNX and on the device, for one image and for three. */
+async function compare(module: Module, f: (x: Tensor) => Tree, size: number): Promise<void> {
+  const onnx = await exportOnnx(f, [{ shape: [1, size, size, 3], dtype: 'f32' }], { device, module })
+  const session = await openSession(onnxBytes(onnx))
+  for (const batch of [1, 3]) {
+    using x = tensor(numbers([batch, size, size, 3], batch), { shape: [batch, size, size, 3], device })
+    const first = (y: Tensor): Tensor => (y.rank === 4 ? permute(y, [0, 3, 1, 2]) : y.alias())
+    const [image, ...want] = scope(() => [x, ...leaves(f(x))].map(first))
+    const got = await runSession(session, [{ shape: image.shape, values: (await image.data()) as Float32Array }])
+    expect(got.map(({ dims }) => dims.map(Number))).toEqual(want.map((y) => y.shape))
+    for (const [i, y] of want.entries()) expect(difference(got[i].values, (await y.data()) as Float32Array)).toBeLessThan(1e-5)
+    for (const y of [image, ...want]) y.dispose()
+  }
+  await session.release()
+}
+
+describe('dense forms and variants', () => {
+  it.each(forms)('%s', async (_, size, build) => {
+    using module = build().eval() as Built
+    await compare(module, (x) => module.forward(x), size)
+  })
+
+  it('EfficientViM with its pyramid', async () => {
+    const embedDim = [16, 24, 32]
+    using backbone = new EfficientViMBackbone({ embedDim, depths: [1, 1, 1], stateDim: [4, 4, 4] }, options()).eval()
+    using neck = new EfficientViMFpn(embedDim, {
+      outChannels: 8,
+      numOuts: 6,
+      extraTransConvs: 2,
+      preNorm: true,
+      ...options(),
+    }).eval()
+    await compare(neck, (x) => scope(() => neck.forward(backbone.forward(x))), 96)
+  })
+})
