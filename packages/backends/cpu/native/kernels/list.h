@@ -1,4 +1,5 @@
 // Every native kernel by the name that `Launch.kernel` says; `KERNEL` in its file defines it.
+SCANLINE_KERNEL(bidirectionalScan)
 SCANLINE_KERNEL(cast)
 SCANLINE_KERNEL(concat)
 SCANLINE_KERNEL(conv2d)
@@ -11,3 +12,4 @@ SCANLINE_KERNEL(packMatrix)
 SCANLINE_KERNEL(pad)
 SCANLINE_KERNEL(pointwise)
 SCANLINE_KERNEL(reduce)
+SCANLINE_KERNEL(selectiveScan)

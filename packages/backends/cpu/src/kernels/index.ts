@@ -1,4 +1,5 @@
 import type { KernelSpec } from '../kernel.js'
+import { bidirectionalScan } from './bidirectional-scan.js'
 import { cast } from './cast.js'
 import { concat } from './concat.js'
 import { conv2d } from './conv2d.js'
@@ -13,6 +14,7 @@ import { packMatrix } from './pack-matrix.js'
 import { pad } from './pad.js'
 import { pointwise } from './pointwise.js'
 import { reduce } from './reduce.js'
+import { selectiveScan } from './selective-scan.js'
 
 /** Every kernel. For an op, the first that does not refuse a call runs it, so the special come before the general. */
 export const kernels: readonly KernelSpec[] = [
@@ -32,4 +34,6 @@ export const kernels: readonly KernelSpec[] = [
   pad,
   pointwise,
   reduce,
+  selectiveScan,
+  bidirectionalScan,
 ]
