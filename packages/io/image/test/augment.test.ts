@@ -87,6 +87,20 @@ describe('augmentation operations equal Pillow', () => {
   })
 })
 
+test('operations equal Pillow on images of any size, down to one pixel', () => {
+  const variants = fixture<{ salt: string; fill: number[]; cases: (Omit<OperationCase, 'output'> & { sha256: string })[] }>(
+    'augment_variants',
+  )
+  for (const { op, image, argument = 0, filter, sha256: expected } of variants.cases) {
+    const options = { ...(filter && { filter }), fill: variants.fill }
+    const made = source(variants.salt, image)
+    const out = Object.hasOwn(OPERATIONS, op)
+      ? OPERATIONS[op as OperationName].apply(made, argument as number, options)
+      : others[op]!(made, argument as never, options)
+    expect(sha256(out.data), `${op} ${argument} ${filter} ${image.width}x${image.height}`).toBe(expected)
+  }
+})
+
 describe('random crops', () => {
   interface RectangleCase {
     width: number
