@@ -13,7 +13,7 @@ namespace {
 constexpr int spins = 4000;
 
 /** After so many rounds at a barrier the thread lets others have the processor: there may be fewer than threads. */
-constexpr int spinsAtBarrier = 20000;
+constexpr int spinsAtBarrier = 1000;
 
 }  // namespace
 

@@ -55,21 +55,22 @@ class Epilogue {
     float* const sums = as<float>(scratch + expression_.scratch());
     produce(Target{sums, columns, columns, addends, addendCount});
     Operand operands[maxOperands];
-    operands[0] = {sums, false};
+    operands[0] = {sums, false, columns};
     for (int k = 1; k < expression_.operandCount(); k++) {
       if (!expression_.reads(k)) continue;
       const Extra& extra = extras_[static_cast<size_t>(k - 1)];
       const float* const from = extras[k - 1] + row * extra.row + column * extra.column;
-      if (extra.row == 0 && extra.column == 0) {
-        float* const block = sums + k * blockLength;
+      float* const block = sums + k * blockLength;
+      if (extra.column == 1) {
+        operands[k] = {from, false, extra.row};
+      } else if (extra.row == 0 && extra.column == 0) {
         store(block, splat(*from));
         operands[k] = {block, true};
-        continue;
+      } else {
+        for (int r = 0; r < rows; r++)
+          loadAs<float>(reinterpret_cast<const std::byte*>(from + r * extra.row), extra.column, block + r * columns, columns);
+        operands[k] = {block, false, columns};
       }
-      float* const block = sums + k * blockLength;
-      for (int r = 0; r < rows; r++)
-        loadAs<float>(reinterpret_cast<const std::byte*>(from + r * extra.row), extra.column, block + r * columns, columns);
-      operands[k] = {block, false};
     }
     expression_.run(registers, operands, to, outStride, rows, columns);
   }

@@ -166,12 +166,13 @@ Expression::Expression(Reader& in) {
 
 namespace {
 
-/** Where an instruction reads: a vector at each step, or the same one. */
+/** Where an instruction reads: neighbouring elements of each row, or the same vector at every step. */
 struct Stream {
   const float* at;
   int step;
-  Vf whole(int i) const { return load(at + i * step); }
-  Vf part(int i, int n) const { return step ? load(at + i, n) : load(at); }
+  int64_t stride;
+  Vf whole(int64_t r, int i) const { return load(at + r * stride + i * step); }
+  Vf part(int64_t r, int i, int n) const { return step ? load(at + r * stride + i, n) : load(at); }
 };
 
 /** Where an instruction writes. */
@@ -186,31 +187,36 @@ template <class F>
 INLINE void each(const Rows& out, F f) {
   for (int r = 0; r < out.rows; r++) {
     float* const to = out.at + r * out.stride;
-    const int start = r * out.columns;
     int i = 0;
-    for (; i + lanes <= out.columns; i += lanes) store(to + i, f([at = start + i](const Stream& s) { return s.whole(at); }));
+    for (; i + lanes <= out.columns; i += lanes) store(to + i, f([r, i](const Stream& s) { return s.whole(r, i); }));
     const int rest = out.columns - i;
-    if (rest > 0) store(to + i, f([at = start + i, rest](const Stream& s) { return s.part(at, rest); }), rest);
+    if (rest > 0) store(to + i, f([r, i, rest](const Stream& s) { return s.part(r, i, rest); }), rest);
   }
 }
 
 }  // namespace
 
 void Expression::run(float* scratch, const Operand* operands, float* out, int64_t stride, int rows, int columns) const {
-  const bool flat = rows == 1 || stride == columns;
-  const int length = rows * columns;
   const Instruction* const last = &instructions_.back();
   auto resolve = [&](const Value& value) -> Stream {
-    if (value.source == Source::block) return {scratch + static_cast<ptrdiff_t>(value.index) * blockLength, 1};
-    if (value.source == Source::constant) return {constants_.data() + static_cast<ptrdiff_t>(value.index) * lanes, 0};
+    if (value.source == Source::block) return {scratch + static_cast<ptrdiff_t>(value.index) * blockLength, 1, columns};
+    if (value.source == Source::constant) return {constants_.data() + static_cast<ptrdiff_t>(value.index) * lanes, 0, 0};
     const Operand& operand = operands[value.index];
-    return {operand.data, operand.repeated ? 0 : 1};
+    return {operand.data, operand.repeated ? 0 : 1, operand.stride};
   };
   for (const Instruction& one : instructions_) {
-    float* const block = scratch + static_cast<ptrdiff_t>(one.out) * blockLength;
-    const Rows to = &one != last ? Rows{block, 0, 1, length} : flat ? Rows{out, 0, 1, length} : Rows{out, stride, rows, columns};
-    const Stream a = resolve(one.a);
-    const Stream b = resolve(one.b);
+    const Stream a = resolve(one.a), b = resolve(one.b), c = resolve(one.c);
+    Rows to{scratch + static_cast<ptrdiff_t>(one.out) * blockLength, columns, rows, columns};
+    if (&one == last) {
+      to.at = out;
+      to.stride = stride;
+    }
+    // Rows without gaps are one long row.
+    const auto dense = [&](const Stream& s) { return s.step == 0 || s.stride == columns; };
+    if (rows > 1 && to.stride == columns && dense(a) && dense(b) && dense(c)) {
+      to.rows = 1;
+      to.columns = rows * columns;
+    }
 #define UNARY(name, value) \
   case #name##_name:       \
     each(to, [&](auto get) { const Vf x = get(a); return value; }); \
@@ -246,11 +252,9 @@ void Expression::run(float* scratch, const Operand* operands, float* out, int64_
       BINARY(lt, truth(x < y))
       BINARY(le, truth(x <= y))
       BINARY(eq, truth(x == y))
-      case "select"_name: {
-        const Stream c = resolve(one.c);
+      case "select"_name:
         each(to, [&](auto get) { return get(a) != 0.0f ? get(b) : get(c); });
         break;
-      }
     }
 #undef UNARY
 #undef BINARY

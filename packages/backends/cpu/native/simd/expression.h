@@ -13,10 +13,12 @@ constexpr int blockLength = 512;
 /** Operands that an expression may read; src/expression.ts refuses more. */
 constexpr int maxOperands = 32;
 
-/** An operand of a block: neighbouring elements, or one vector's worth of equal ones. */
+/** An operand: rows of neighbouring elements, or one vector's worth of equal ones. */
 struct Operand {
   const float* data;
   bool repeated;
+  /** Elements from row to row, if there are several; less than a row has where they repeat. */
+  int64_t stride = 0;
 };
 
 class Expression {
@@ -38,7 +40,7 @@ class Expression {
     run(scratch, operands, out, length, 1, length);
   }
 
-  /** The same over `rows` of `columns`, which lie `stride` apart in `out` and next to each other in the operands. */
+  /** The same over `rows` of `columns`, `stride` apart in `out`. */
   void run(float* scratch, const Operand* operands, float* out, int64_t stride, int rows, int columns) const;
 
  private:

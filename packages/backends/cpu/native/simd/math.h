@@ -27,15 +27,13 @@ constexpr float roundingMagic = 12582912.0f;
 
 /** eˣ, 1 ulp; denormal results included. */
 INLINE Vf exp(Vf x) {
-  const Vf above = x > 89.0f ? splat(89.0f) : x;
-  const Vf clamped = above < -104.0f ? splat(-104.0f) : above;
+  const Vf clamped = atLeast(atMost(x, splat(89.0f)), splat(-104.0f));
   const Vf shifted = fma(clamped, splat(1.44269504088896340736f), splat(roundingMagic));
   const Vf n = shifted - roundingMagic;
   const Vf r = fma(n, splat(-ln2Low), fma(n, splat(-ln2High), clamped));
-  // (eʳ - 1 - r) / r² on |r| ≤ ln 2 / 2
-  const Vf q = polynomial(r, 0.49999993346432414f, 0.16666519130024474f, 0.041668405723979125f, 0.00836889868068007f,
-                          0.0013814221760112693f);
-  const Vf p = fma(q, r * r, r) + 1.0f;
+  // On |r| ≤ ln 2 / 2
+  const Vf p = polynomial(r, 1.0f, 1.0f, 0.5f, 0.1666664481163025f, 0.04167125001549721f, 0.008359112776815891f,
+                          0.0013538763159886003f);
 #if defined(__AVX512F__)
   return (Vf)_mm512_scalef_ps((__m512)p, (__m512)n);
 #else
