@@ -2,6 +2,7 @@ import type { Graph } from '../graph.js'
 import { dropDeadCode } from './dead-code.js'
 import { foldBlend } from './fold-blend.js'
 import { foldNormAffine } from './fold-norm.js'
+import { foldNormShared } from './fold-norm-shared.js'
 import { foldScale } from './fold-scale.js'
 import { foldSkip } from './fold-skip.js'
 import { fuse } from './fuse.js'
@@ -16,6 +17,7 @@ export const passes: readonly { readonly name: string; readonly run: (graph: Gra
   { name: 'simplify', run: simplify },
   { name: 'split add norm', run: splitAddNorm },
   { name: 'fold norm affine', run: foldNormAffine },
+  { name: 'fold shared norm affine', run: foldNormShared },
   { name: 'fold scale', run: foldScale },
   { name: 'merge products', run: mergeProducts },
   { name: 'fold blend', run: foldBlend },
