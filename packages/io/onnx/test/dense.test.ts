@@ -1,12 +1,11 @@
 import { EfficientViMBackbone, EfficientViMFpn } from '@scanline/efficientvim'
 import { MambaVisionBackbone } from '@scanline/mambavision'
 import type { Module } from '@scanline/nn'
-import { type Backend, Generator, leaves, permute, scope, type Tensor, type Tree, tensor } from '@scanline/tensor'
+import { type Backend, Generator, scope, type Tensor, type Tree } from '@scanline/tensor'
 import { Vim, VimFeaturePyramid, VimSegmentationBackbone } from '@scanline/vim'
 import { createWasmBackend } from '@scanline/wasm'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { exportOnnx, onnxBytes } from '../src/index.js'
-import { difference, numbers, openSession, runSession } from './setup.js'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { compareAsOnnx } from './setup.js'
 
 let device: Backend
 beforeAll(async () => {
@@ -51,26 +50,10 @@ const forms: readonly (readonly [string, number, () => Built])[] = [
   ],
 ]
 
-/** What a function gives as ONNX and on the device, for one image and for three. */
-async function compare(module: Module, f: (x: Tensor) => Tree, size: number): Promise<void> {
-  const onnx = await exportOnnx(f, [{ shape: [1, size, size, 3], dtype: 'f32' }], { device, module })
-  const session = await openSession(onnxBytes(onnx))
-  for (const batch of [1, 3]) {
-    using x = tensor(numbers([batch, size, size, 3], batch), { shape: [batch, size, size, 3], device })
-    const first = (y: Tensor): Tensor => (y.rank === 4 ? permute(y, [0, 3, 1, 2]) : y.alias())
-    const [image, ...want] = scope(() => [x, ...leaves(f(x))].map(first))
-    const got = await runSession(session, [{ shape: image.shape, values: (await image.data()) as Float32Array }])
-    expect(got.map(({ dims }) => dims.map(Number))).toEqual(want.map((y) => y.shape))
-    for (const [i, y] of want.entries()) expect(difference(got[i].values, (await y.data()) as Float32Array)).toBeLessThan(1e-5)
-    for (const y of [image, ...want]) y.dispose()
-  }
-  await session.release()
-}
-
 describe('dense forms and variants', () => {
   it.each(forms)('%s', async (_, size, build) => {
     using module = build().eval() as Built
-    await compare(module, (x) => module.forward(x), size)
+    await compareAsOnnx(module, (x) => module.forward(x), size)
   })
 
   it('EfficientViM with its pyramid', async () => {
@@ -83,6 +66,6 @@ describe('dense forms and variants', () => {
       preNorm: true,
       ...options(),
     }).eval()
-    await compare(neck, (x) => scope(() => neck.forward(backbone.forward(x))), 96)
+    await compareAsOnnx(neck, (x) => scope(() => neck.forward(backbone.forward(x))), 96)
   })
 })

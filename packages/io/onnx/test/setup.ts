@@ -1,5 +1,8 @@
-import { Generator, sizeOf } from '@scanline/tensor'
+import type { Module } from '@scanline/nn'
+import { Generator, leaves, permute, scope, sizeOf, type Tensor, type Tree, tensor } from '@scanline/tensor'
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { expect } from 'vitest'
+import { exportOnnx, onnxBytes } from '../src/index.js'
 
 /** A runtime's session for a file or its bytes, on one thread, with every optimisation. */
 export const openSession = (model: string | Uint8Array): Promise<InferenceSession> =>
@@ -43,4 +46,21 @@ export function difference(got: ArrayLike<number>, want: ArrayLike<number>): num
     largest = Math.max(largest, Math.abs(want[i]))
   }
   return apart === 0 ? 0 : apart / Math.max(largest, 1e-30)
+}
+
+/** Expects of a function of images the same from the runtime as on its device, for one image and for three from one file. */
+export async function compareAsOnnx(module: Module, f: (x: Tensor) => Tree, size: number): Promise<void> {
+  const { device } = module.parameters()[0]
+  const onnx = await exportOnnx(f, [{ shape: [1, size, size, 3], dtype: 'f32' }], { device, module })
+  const session = await openSession(onnxBytes(onnx))
+  for (const batch of [1, 3]) {
+    using x = tensor(numbers([batch, size, size, 3], batch), { shape: [batch, size, size, 3], device })
+    const first = (y: Tensor): Tensor => (y.rank === 4 ? permute(y, [0, 3, 1, 2]) : y.alias())
+    const [image, ...want] = scope(() => [x, ...leaves(f(x))].map(first))
+    const got = await runSession(session, [{ shape: image.shape, values: (await image.data()) as Float32Array }])
+    expect(got.map(({ dims }) => dims.map(Number))).toEqual(want.map((y) => y.shape))
+    for (const [i, y] of want.entries()) expect(difference(got[i].values, (await y.data()) as Float32Array)).toBeLessThan(1e-5)
+    for (const y of [image, ...want]) y.dispose()
+  }
+  await session.release()
 }
