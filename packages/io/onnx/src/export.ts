@@ -3,7 +3,6 @@ import { ArgumentError, type Backend, leaves, type Tensor, type Tree, type Value
 import { Builder } from './builder.js'
 import { Constants } from './constants.js'
 import { dimension } from './dims.js'
-import { OnnxExportError } from './errors.js'
 import { lowerGraph } from './lowering.js'
 import type { OnnxModel, OnnxNode, Port } from './model.js'
 import { traceForOnnx } from './traced.js'
@@ -72,49 +71,47 @@ export async function exportOnnx(
   const constants = new Constants(module, (wanted) => builder.unique(wanted))
   try {
     constants.nameFolded(unfolded, traced.graph)
+    const results = leaves(result).length
+    const outputs = outputNames ?? (results === 1 ? ['output'] : Array.from({ length: results }, (_, i) => `output_${i}`))
+    const inputNames = inputs.map(({ name }, i) => name ?? (inputs.length === 1 ? 'input' : `input_${i}`))
+    checkNames(inputNames, outputs, results)
+    for (const name of [...inputNames, ...outputs]) builder.unique(name)
     const ports: Port[] = []
     const values = traced.graph.inputs.map((v, i) => {
       const dims = traced.dims(v)
-      const { dtype, name = inputs.length === 1 ? 'input' : `input_${i}` } = inputs[i]
+      const { dtype } = inputs[i]
       const order = outer(dims.length)
-      ports.push({ name: builder.unique(name), dtype, shape: order.map((axis) => dimension(dims[axis])) })
-      return Value.of(builder, dims, dtype, ports[i].name, order)
+      ports.push({ name: inputNames[i], dtype, shape: order.map((axis) => dimension(dims[axis])) })
+      return Value.of(builder, dims, dtype, inputNames[i], order)
     })
-    builder.countBatchOf(ports[0].name)
+    builder.countBatchOf(inputNames[0])
     const found = lowerGraph(traced, values, builder, constants)
-    const names = found.map((value) => value.get(outer(value.rank)))
-    builder.path = ''
-    const outputs = found.map((value, i) => ({
-      name: outputNames?.[i] ?? (found.length === 1 ? 'output' : `output_${i}`),
-      dtype: value.dtype,
-      shape: outer(value.rank).map((axis) => dimension(value.dims[axis])),
-    }))
-    checkNames(outputs, ports, outputNames, leaves(result).length)
-    const nodes = withOutputs(
-      builder.nodes,
-      names,
-      outputs.map(({ name }) => name),
-    )
-    const initializers = [...(await constants.read(onProgress)), ...builder.initializers]
-    return { opset, metadata, graph: { name: module?.constructor.name ?? 'graph', inputs: ports, outputs, nodes, initializers } }
+    const computed = found.map((value) => value.get(outer(value.rank)))
+    const graph = {
+      name: module?.constructor.name ?? 'graph',
+      inputs: ports,
+      outputs: found.map((value, i) => ({
+        name: outputs[i],
+        dtype: value.dtype,
+        shape: outer(value.rank).map((axis) => dimension(value.dims[axis])),
+      })),
+      nodes: withOutputs(builder.nodes, computed, outputs),
+      initializers: [...(await constants.read(onProgress)), ...builder.initializers],
+    }
+    return { opset, metadata, graph }
   } finally {
     constants.release()
     traced.release()
   }
 }
 
-function checkNames(
-  outputs: readonly Port[],
-  inputs: readonly Port[],
-  given: readonly string[] | undefined,
-  count: number,
-): void {
-  if (given && given.length !== count)
-    throw new ArgumentError(`${given.length} output names do not fit a function with ${count} results; name every result`)
-  const all = [...inputs, ...outputs].map(({ name }) => name)
-  const twice = all.find((name, i) => name === '' || all.indexOf(name) !== i)
-  if (twice !== undefined)
-    throw new OnnxExportError(`"${twice}" names two inputs or outputs, or none; give each a name of its own`)
+function checkNames(inputs: readonly string[], outputs: readonly string[], results: number): void {
+  if (outputs.length !== results)
+    throw new ArgumentError(`${outputs.length} output names do not fit a function with ${results} results; name every result`)
+  const all = [...inputs, ...outputs]
+  const odd = all.find((name, i) => name === '' || all.indexOf(name) !== i)
+  if (odd !== undefined)
+    throw new ArgumentError(`"${odd}" names two inputs or outputs, or is no name; give each a name of its own`)
 }
 
 /** The nodes with the results under their own names; a result that is an input, a constant or another result is copied. */

@@ -90,23 +90,15 @@ function constantValue(tensor: Tensor, dims: Dims, builder: Builder, constants: 
   const whole = least.every((d, axis) => sameDim(d, dims[axis]))
   const written = (order: Order): string =>
     constants.write(
-      ownView(() => {
-        const view = permute(once(), order)
-        // What repeats needs no axes of length 1 in front.
-        return whole
-          ? view
-          : reshape(
-              view,
-              view.shape.slice(
-                Math.max(
-                  0,
-                  view.shape.findIndex((d) => d !== 1),
-                ),
-              ),
-            )
-      }),
+      ownView(() => (whole ? permute(once(), order) : withoutLeadingOnes(permute(once(), order)))),
       builder.scoped('constant'),
     )
   const value = Value.from(builder, least, tensor.dtype, { has: () => true, make: written })
   return whole ? value : broadcast(value, dims, builder)
+}
+
+/** What repeats needs no axes of length 1 in front. */
+function withoutLeadingOnes(t: Tensor): Tensor {
+  const first = t.shape.findIndex((d) => d !== 1)
+  return reshape(t, first < 0 ? [] : t.shape.slice(first))
 }

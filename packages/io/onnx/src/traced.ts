@@ -25,45 +25,59 @@ export function traceForOnnx(
   backend: Backend,
   dynamicBatch: boolean,
 ): { readonly traced: Traced; readonly unfolded: Graph; readonly result: Tree } {
-  if (!dynamicBatch) {
-    const { graph, result } = trace(f, inputs, backend)
-    const cleaned = run(graph, cleaning)
-    return { traced: single(run(cleaned, folding)), unfolded: cleaned, result }
-  }
-  const [first, second] = batches.map((batch) =>
-    trace(
-      f,
-      inputs.map(({ shape, dtype }) => ({ dtype, shape: shape.map((d, axis) => (axis === 0 ? batch : d)) })),
-      backend,
-    ),
+  const batched = batches.map((batch) =>
+    inputs.map(({ shape, dtype }) => ({ dtype, shape: shape.map((d, axis) => (axis === 0 ? batch : d)) })),
   )
-  try {
-    const cleaned = [first, second].map(({ graph }) => run(graph, cleaning))
-    const [a, b] = cleaned.map((graph) => run(graph, folding))
-    return { traced: pair(a, b), unfolded: cleaned[0], result: first.result }
-  } catch (error) {
-    for (const { graph } of [first, second]) release(graph)
-    throw error
-  }
+  let result: Tree
+  let unfolded: Graph | undefined
+  const traced = together(
+    dynamicBatch ? batched : [inputs],
+    (specs) => {
+      const first = trace(f, specs, backend)
+      result ??= first.result
+      return first.graph
+    },
+    (graph) => {
+      const cleaned = run(graph, cleaning)
+      unfolded ??= cleaned
+      return run(cleaned, folding)
+    },
+  )
+  return { traced, unfolded: unfolded!, result }
 }
 
-/** A decomposition of an op, for inputs whose specs are those of values of `outer`. */
+/** A decomposition of an op, for inputs whose specs are those of values of `outer`; undefined where there is none. */
 export function traceWithin(
   outer: Traced,
   f: (...inputs: Tensor[]) => Tensor[] | undefined,
   values: readonly number[],
 ): Traced | undefined {
-  const graphs = graphsOf(outer).map((graph) => {
-    const { graph: inner, result } = trace(
+  let none = false
+  const traced = together(graphsOf(outer), (graph) => {
+    const inner = trace(
       f,
       values.map((v) => graph.specs[v]),
       graph.backend,
     )
-    return result && inner
+    none = inner.result === undefined
+    return inner.graph
   })
-  const [a, b] = graphs
-  if (!a) return undefined
-  return b ? pair(a, b) : single(a)
+  if (!none) return traced
+  traced.release()
+  return undefined
+}
+
+/** One graph, or two for two batches, each made from one of the sources. Nothing stays allocated after an error. */
+function together<T>(sources: readonly T[], make: (source: T) => Graph, finish = (graph: Graph) => graph): Traced {
+  const made: Graph[] = []
+  try {
+    for (const source of sources) made.push(make(source))
+    const [a, b] = made.map(finish)
+    return b ? pair(a, b) : single(a)
+  } catch (error) {
+    for (const graph of made) release(graph)
+    throw error
+  }
 }
 
 const traces = new WeakMap<Traced, readonly Graph[]>()

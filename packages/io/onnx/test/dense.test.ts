@@ -56,6 +56,13 @@ describe('dense forms and variants', () => {
     await compareAsOnnx(module, (x) => module.forward(x), size)
   })
 
+  it.each([17, 22])('every operator of opset %i', async (opset) => {
+    for (const [, size, build] of forms) {
+      using module = build().eval() as Built
+      await compareAsOnnx(module, (x) => module.forward(x), size, opset)
+    }
+  })
+
   it('EfficientViM with its pyramid', async () => {
     const embedDim = [16, 24, 32]
     using backbone = new EfficientViMBackbone({ embedDim, depths: [1, 1, 1], stateDim: [4, 4, 4] }, options()).eval()

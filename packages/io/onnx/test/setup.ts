@@ -49,9 +49,9 @@ export function difference(got: ArrayLike<number>, want: ArrayLike<number>): num
 }
 
 /** Expects of a function of images the same from the runtime as on its device, for one image and for three from one file. */
-export async function compareAsOnnx(module: Module, f: (x: Tensor) => Tree, size: number): Promise<void> {
+export async function compareAsOnnx(module: Module, f: (x: Tensor) => Tree, size: number, opset = 20): Promise<void> {
   const { device } = module.parameters()[0]
-  const onnx = await exportOnnx(f, [{ shape: [1, size, size, 3], dtype: 'f32' }], { device, module })
+  const onnx = await exportOnnx(f, [{ shape: [1, size, size, 3], dtype: 'f32' }], { device, module, opset })
   const session = await openSession(onnxBytes(onnx))
   for (const batch of [1, 3]) {
     using x = tensor(numbers([batch, size, size, 3], batch), { shape: [batch, size, size, 3], device })

@@ -8,8 +8,8 @@ import { softplus } from './softplus.js'
 
 /**
  * The recurrence as the standard operator Scan, one position a step, its body on the state [N, G, S, D / G] of G groups:
- * channels last, so that every elementwise operator runs over contiguous rows of D. Exact: the same products and sums in the same order as
- * the definition. What was measured against it is in the README.
+ * channels last, so that every elementwise operator runs over contiguous rows of D. Exact: the same products and sums in
+ * the same order as the definition. What was measured against it is in the README.
  */
 export const selectiveScan: Lower = ({ builder, node, inputs, dims, set, refuse }) => {
   const attrs = node.attrs as unknown as ScanAttrs
