@@ -17,7 +17,7 @@ export const pointwiseOp: Op<PointwiseAttrs> = {
   infer: ([x], { dtype }) => [{ shape: x.shape, dtype }],
   vjp: ([g], { inputs, attrs: { expr } }) =>
     differentiate(expr, inputs.length).map((partial, k) =>
-      partial && isFloat(inputs[k].dtype) ? pointwise(partial, [...inputs, g!], inputs[k].dtype) : undefined,
+      partial && isFloat(inputs[k].dtype) ? product(partial, [...inputs, g!], inputs[k].dtype) : undefined,
     ),
   reference: (inputs, { expr }) => [
     evaluate(
@@ -26,6 +26,13 @@ export const pointwiseOp: Op<PointwiseAttrs> = {
     ).slice(),
   ],
   flops: (_, [out], { expr }) => sizeOf(out.shape) * exprFlops(expr),
+}
+
+/** A gradient by its expression. That of a sum is the gradient itself: no copy of it. */
+function product(partial: Expr, operands: readonly Tensor[], dtype: DType): Tensor {
+  const [[name, k]] = partial
+  const whole = partial.length === 1 && name === 'input' ? operands[k] : undefined
+  return whole?.dtype === dtype ? whole.alias() : pointwise(partial, operands, dtype)
 }
 
 /**
