@@ -38,7 +38,7 @@ export interface LoaderOptions extends Rank {
    * the data set takes its place, as in timm; fifty in a row end the run.
    */
   readonly damaged?: 'stop' | ((image: DamagedImage) => void)
-  readonly decode?: DecodeOptions
+  readonly decode?: Omit<DecodeOptions, 'window'>
 }
 
 /** Images, ready to be used. */

@@ -4,6 +4,8 @@ import {
   drawsFrom,
   type EvalConfig,
   evalTransform,
+  type Rectangle,
+  type Size,
   type TrainConfig,
   trainTransform,
 } from '@scanline/image'
@@ -22,7 +24,7 @@ export interface PrepareConfig {
   readonly transform: TransformConfig
   readonly dtype: BatchType
   readonly seed: number
-  readonly decode: DecodeOptions
+  readonly decode: Omit<DecodeOptions, 'window'>
 }
 
 /** Writes one image to `out` from `offset` on: a function of the file, seed, epoch and place. */
@@ -49,8 +51,15 @@ export function preparer({ transform: config, dtype, seed, decode }: PrepareConf
   }
   const transform = trainTransform(config.train)
   return async (file, epoch, place, out, offset) => {
-    const image = await decodeImage(file, decode)
-    const { data } = transform.pixels(image, drawsFrom(streamFor('augment', seed, epoch, place)))
+    const draws = drawsFrom(streamFor('augment', seed, epoch, place))
+    let rectangle: Rectangle | undefined
+    // Only what the crop keeps is decoded.
+    const window = (size: Size) => {
+      rectangle = transform.rectangle(size, draws)
+      return rectangle
+    }
+    const image = await decodeImage(file, { ...decode, window })
+    const { data } = transform.pixels(image, draws, rectangle)
     if (dtype === 'u8') out.set(data, offset)
     else transform.finish(data, drawsFrom(streamFor('finish', seed, epoch, place)), out as Float32Array, offset)
   }

@@ -3,6 +3,12 @@ export interface Size {
   readonly height: number
 }
 
+/** Part of an image, in whole pixels. */
+export interface Rectangle extends Size {
+  readonly left: number
+  readonly top: number
+}
+
 /** Rounds halves to the even neighbour, as Python's `round` does. */
 export function roundHalfEven(v: number): number {
   const floor = Math.floor(v)

@@ -1,5 +1,5 @@
 import { crop } from '../crop.js'
-import { roundHalfEven, type Size } from '../geometry.js'
+import { type Rectangle, roundHalfEven, type Size } from '../geometry.js'
 import { resize } from '../resize/resize.js'
 import type { Image } from '../types.js'
 import type { GeometricFilter } from './affine.js'
@@ -10,11 +10,6 @@ export interface CropConfig {
   readonly scale?: readonly [number, number]
   /** Width over height of the rectangle. Default [3/4, 4/3]. */
   readonly ratio?: readonly [number, number]
-}
-
-export interface Rectangle extends Size {
-  readonly left: number
-  readonly top: number
 }
 
 const ATTEMPTS = 10

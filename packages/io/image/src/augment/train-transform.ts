@@ -1,6 +1,6 @@
 import { toRgb } from '../convert.js'
 import { invalid } from '../errors.js'
-import { roundHalfEven } from '../geometry.js'
+import { type Rectangle, roundHalfEven, type Size } from '../geometry.js'
 import type { Arithmetic, Rgb } from '../normalize.js'
 import { IMAGENET_MEAN, IMAGENET_STD, normalizeInto, normalizeTable } from '../normalize.js'
 import type { Image } from '../types.js'
@@ -43,8 +43,13 @@ export interface TrainTransform {
   readonly size: number
   /** `[height, width, 3]`, or `[3, height, width]`. */
   readonly shape: readonly [number, number, number]
+  /**
+   * The part of an image of this size that `pixels` will read, for decoders that need not decode the rest; undefined for
+   * all of it. These are the first draws: give the result to `pixels`.
+   */
+  rectangle(size: Size, draws: Draws): Rectangle | undefined
   /** The bytes before normalization: cropped, flipped, augmented RGB. */
-  pixels(image: Image, draws: Draws): Image
+  pixels(image: Image, draws: Draws, rectangle?: Rectangle): Image
   /** Those bytes normalized and erased, written to `out` from `offset` on. */
   into(image: Image, draws: Draws, out: Float32Array, offset?: number): void
   /** Normalizes `bytes` (RGB, rows from the top) and erases: what `into` does after `pixels`, for pipelines that mix bytes in between. */
@@ -71,10 +76,12 @@ export function trainTransform(config: TrainConfig): TrainTransform {
   const table = normalizeTable(mean, std, config.arithmetic)
   const augment = augmentation(config, interpolation, mean)
 
-  const pixels = (image: Image, draws: Draws): Image => {
+  const rectangle = (size: Size, draws: Draws): Rectangle | undefined => cropConfig && randomRectangle(size, draws, cropConfig)
+  const pixels = (image: Image, draws: Draws, chosen?: Rectangle): Image => {
     const rgb = toRgb(image)
-    const cropped = cropConfig
-      ? resizedCrop(rgb, randomRectangle(rgb, draws, cropConfig), input, drawFilter(interpolation, draws))
+    const part = chosen ?? rectangle(rgb, draws)
+    const cropped = part
+      ? resizedCrop(rgb, part, input, drawFilter(interpolation, draws))
       : paddedCrop(rgb, input, drawFilter(interpolation, draws), draws)
     const flipped = flip > 0 && draws.random() < flip ? horizontalFlip(cropped) : cropped
     return augment(flipped, draws)
@@ -87,7 +94,7 @@ export function trainTransform(config: TrainConfig): TrainTransform {
   const into = (image: Image, draws: Draws, out: Float32Array, offset = 0): void =>
     finish(pixels(image, draws).data, draws, out, offset)
   const shape: TrainTransform['shape'] = layout === 'nchw' ? [3, height, width] : [height, width, 3]
-  return { size: 3 * width * height, shape, pixels, into, finish }
+  return { size: 3 * width * height, shape, rectangle, pixels, into, finish }
 }
 
 function checkCrop(config: CropConfig): CropConfig {

@@ -69,12 +69,11 @@ export function decodeJpeg(bytes: Uint8Array, options: DecodeOptions): Raster {
     if (plane.known[0] === -1) throw truncated('JPEG', 'not all components are there')
     if (frame.progressive) reconstruct(plane)
   }
-  const { width, height } = frame
+  const whole = frame
   return joinRows(
-    width,
-    height,
+    frame,
     colourModel(frame, tables),
-    planes.map((plane) => rowReader(frame, plane)),
+    planes.map((plane) => rowReader(whole, plane)),
   )
 }
 

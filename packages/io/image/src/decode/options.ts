@@ -1,4 +1,5 @@
 import { corrupt, ImageError } from '../errors.js'
+import type { Rectangle, Size } from '../geometry.js'
 
 export interface DecodeOptions {
   /**
@@ -11,6 +12,12 @@ export interface DecodeOptions {
    * Pillow's `convert('RGB')` makes of such files in most of its releases (seen with 9.4 and 12.3).
    */
   readonly grey16?: 'high-byte' | 'clip'
+  /**
+   * Called once by the JPEG decoder, with the size of the image: which part of it is needed, in whole pixels. The image
+   * keeps its size, and what its pixels outside of that part are is left open, so that they need not be computed.
+   * Decoders of other formats do not ask and decode everything.
+   */
+  readonly window?: (size: Size) => Rectangle | undefined
 }
 
 export const DEFAULT_MAX_PIXELS = 178_956_970

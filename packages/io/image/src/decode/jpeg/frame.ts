@@ -1,4 +1,5 @@
-import { corrupt, truncated, unsupported } from '../../errors.js'
+import { corrupt, invalid, truncated, unsupported } from '../../errors.js'
+import type { Size } from '../../geometry.js'
 import type { DecodeOptions } from '../options.js'
 import { checkSize } from '../options.js'
 
@@ -17,6 +18,15 @@ export interface Component {
   /** Samples in a row of `plane`: whole MCUs. */
   readonly stride: number
   readonly rows: number
+  /** Samples that are needed, ends exclusive. */
+  readonly needed: SampleRange
+}
+
+export interface SampleRange {
+  readonly left: number
+  readonly top: number
+  readonly right: number
+  readonly bottom: number
 }
 
 export interface Frame {
@@ -28,6 +38,8 @@ export interface Frame {
   readonly maxV: number
   readonly mcusWide: number
   readonly mcusHigh: number
+  /** Pixels that are needed. */
+  readonly needed: SampleRange
 }
 
 const UNSUPPORTED_FRAMES: Record<number, string> = { 3: 'lossless coding', 9: 'arithmetic coding', 10: 'arithmetic coding' }
@@ -56,6 +68,7 @@ export function readFrame(type: number, body: Uint8Array, remaining: number, opt
   if (sampling.some((s) => maxH % s.h || maxV % s.v)) throw unsupported('JPEG', 'fractional chroma sampling')
   const mcusWide = Math.ceil(width / (8 * maxH))
   const mcusHigh = Math.ceil(height / (8 * maxV))
+  const needed = neededPixels({ width, height }, options)
   const components = sampling.map((s) => {
     const samplesWide = Math.ceil((width * s.h) / maxH)
     const samplesHigh = Math.ceil((height * s.v) / maxV)
@@ -67,10 +80,36 @@ export function readFrame(type: number, body: Uint8Array, remaining: number, opt
       blocksHigh: Math.ceil(samplesHigh / 8),
       stride: mcusWide * s.h * 8,
       rows: mcusHigh * s.v * 8,
+      needed: neededSamples(needed, s.h / maxH, s.v / maxV, samplesWide, samplesHigh),
     }
   })
   // Each block costs one bit at the very least, so a small file cannot make us allocate for a large one.
   const blocks = components.reduce((sum, c) => sum + c.blocksWide * c.blocksHigh, 0)
   if (blocks > remaining * 8) throw truncated('JPEG', `${remaining} bytes cannot hold ${width} x ${height} pixels`)
-  return { progressive: type === 2, width, height, components, maxH, maxV, mcusWide, mcusHigh }
+  return { progressive: type === 2, width, height, components, maxH, maxV, mcusWide, mcusHigh, needed }
 }
+
+function neededPixels(size: Size, { window }: DecodeOptions): SampleRange {
+  const { left, top, width, height } = window?.(size) ?? { left: 0, top: 0, ...size }
+  const [right, bottom] = [left + width, top + height]
+  const whole = [left, top, right, bottom].every(Number.isInteger)
+  if (!whole || left < 0 || top < 0 || left >= right || top >= bottom || right > size.width || bottom > size.height)
+    throw invalid(
+      `The window of ${width} x ${height} at (${left}, ${top}) is empty, not whole or not inside the image of ${size.width} x ${size.height}.`,
+    )
+  return { left, top, right, bottom }
+}
+
+/** Samples that pixels are made from: at their own place and, where chroma is widened, one to each side. */
+function neededSamples(pixels: SampleRange, x: number, y: number, width: number, height: number): SampleRange {
+  return {
+    left: Math.max(0, Math.floor(pixels.left * x) - 1),
+    top: Math.max(0, Math.floor(pixels.top * y) - 1),
+    right: Math.min(width, Math.floor((pixels.right - 1) * x) + 2),
+    bottom: Math.min(height, Math.floor((pixels.bottom - 1) * y) + 2),
+  }
+}
+
+/** Whether a block holds samples that are needed. */
+export const blockNeeded = ({ left, top, right, bottom }: SampleRange, x: number, y: number): boolean =>
+  x * 8 < right && x * 8 + 8 > left && y * 8 < bottom && y * 8 + 8 > top

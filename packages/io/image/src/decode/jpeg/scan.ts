@@ -3,7 +3,7 @@ import type { ScanBits } from './bits.js'
 import { checkOverrun, readBits, readDifference } from './bits.js'
 import type { Progression } from './block.js'
 import { readAcFirst, readAcRefine, readSequentialAc } from './block.js'
-import type { Component, Frame } from './frame.js'
+import { blockNeeded, type Component, type Frame } from './frame.js'
 import type { HuffmanTable } from './huffman.js'
 import { inverseDct } from './idct.js'
 
@@ -95,14 +95,21 @@ function sequentialReader(header: ScanHeader, bits: ScanBits, predicted: Int32Ar
   const parts = header.components.map(({ plane, dc, ac }) => {
     if (plane.known[0] !== -1) throw corrupt('JPEG', 'a component is stored twice')
     plane.known.fill(0)
-    return { plane, stride: plane.component.stride, dc: table(dc), ac: table(ac), quant: plane.quant! }
+    return {
+      plane,
+      needed: plane.component.needed,
+      stride: plane.component.stride,
+      dc: table(dc),
+      ac: table(ac),
+      quant: plane.quant!,
+    }
   })
   return (c, x, y) => {
-    const { plane, stride, dc, ac, quant } = parts[c]!
+    const { plane, needed, stride, dc, ac, quant } = parts[c]!
     block.fill(0)
     block[0] = predicted[c]! += readDifference(bits, dc)
     const flat = readSequentialAc(bits, ac, block)
-    inverseDct(block, 0, quant, plane.samples, y * 8 * stride + x * 8, stride, flat)
+    if (blockNeeded(needed, x, y)) inverseDct(block, 0, quant, plane.samples, y * 8 * stride + x * 8, stride, flat)
   }
 }
 
@@ -147,10 +154,11 @@ function table(t: HuffmanTable | undefined): HuffmanTable {
 /** Turns the coefficients of a progressive image into samples, once all scans are read. */
 export function reconstruct(plane: Plane): void {
   const { coefficients, samples, quant } = plane
-  const { stride, blocksWide, blocksHigh } = plane.component
+  const { stride, blocksWide, blocksHigh, needed } = plane.component
   for (let y = 0; y < blocksHigh; y++) {
     for (let x = 0; x < blocksWide; x++) {
-      inverseDct(coefficients, (y * (stride >> 3) + x) * 64, quant!, samples, y * 8 * stride + x * 8, stride, false)
+      if (blockNeeded(needed, x, y))
+        inverseDct(coefficients, (y * (stride >> 3) + x) * 64, quant!, samples, y * 8 * stride + x * 8, stride, false)
     }
   }
 }
