@@ -63,8 +63,9 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
     napi_add_env_cleanup_hook(env, atExit, this);
   }
 
-  void Finalize(Napi::Env) override {
-    if (device_) stop();
+  /** Forgotten without `close`. */
+  void Finalize(Napi::Env env) override {
+    if (device_) end(env);
   }
 
   void settled(Napi::Env env, Completion* completion) {
@@ -145,12 +146,13 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   void close(const Napi::CallbackInfo& info) {
     if (!device_) return;
     const Napi::Env env = info.Env();
-    stop();
-    napi_remove_env_cleanup_hook(env, atExit, this);
+    end(env);
     const std::set<Completion*> left = pending_;
-    for (Completion* completion : left)
-      take(env, completion)->deferred.Reject(Napi::Error::New(env, "the device was disposed").Value());
-    settler_.Release();
+    for (Completion* completion : left) {
+      completion->deferred.Reject(Napi::Error::New(env, "the device was disposed").Value());
+      delete completion;
+    }
+    pending_.clear();
   }
 
   std::shared_ptr<const Program> make(Napi::Env env, const Napi::Value& words) {
@@ -183,11 +185,15 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
   }
 
   /** After it no thread runs. */
-  void stop() { device_.reset(); }
+  void end(napi_env env) {
+    device_.reset();
+    napi_remove_env_cleanup_hook(env, atExit, this);
+    settler_.Release();
+  }
 
   static void atExit(void* self) {
     auto* const device = static_cast<DeviceObject*>(self);
-    device->stop();
+    device->device_.reset();
     for (Completion* completion : device->pending_) delete completion;
     device->pending_.clear();
   }
@@ -201,7 +207,12 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
 
 void settle(Napi::Env env, Napi::Function, DeviceObject* device, Completion* completion) {
   // Without an environment it is being torn down, and the device has dropped its promises.
-  if (env != nullptr) device->settled(env, completion);
+  if (env == nullptr) return;
+  try {
+    device->settled(env, completion);
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated runs no JavaScript any more: nobody is left to be told.
+  }
 }
 
 /** burn(level, rounds): floating-point operations that were done. */
