@@ -13,7 +13,7 @@ const native = join(root, 'native')
 const target = `${process.platform}-${process.arch}`
 const addon = join(root, 'dist', 'native', target, 'scanline.node')
 const compiler = process.env.CXX ?? 'g++'
-/** Extra flags, as for a build with -fsanitize=address; it goes to a folder of its own. */
+/** Extra flags, as for a build with -fsanitize=address; its addon stays in a folder of its own, which is printed. */
 const extra = (process.env.SCANLINE_CPU_FLAGS ?? '').split(' ').filter(Boolean)
 const work = join(root, '.cache', extra.length > 0 ? `${target}-${digest(extra.join(' '))}` : target)
 
@@ -142,7 +142,8 @@ async function build() {
   mkdirSync(work, { recursive: true })
   const list = jobs()
   const changed = await compileAll(list)
-  if (!changed && existsSync(addon) && extra.length === 0) return
+  const output = extra.length > 0 ? join(work, 'scanline.node') : addon
+  if (!changed && existsSync(output)) return output === addon || console.log(output)
   const objects = list.filter((job) => !job.level).map((job) => job.object)
   const names = Object.keys(levels)
   const single = names.length === 1
@@ -150,7 +151,6 @@ async function build() {
     const own = list.filter((job) => job.level === level).map((job) => job.object)
     objects.push(...(single ? own : [await isolate(level, own)]))
   }
-  const output = extra.length > 0 ? join(work, 'scanline.node') : addon
   mkdirSync(dirname(output), { recursive: true })
   const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
   const runtime =
@@ -158,6 +158,7 @@ async function build() {
   // Not in place: a process that has the old one loaded keeps it.
   await must(compiler, ['-shared', ...extra, ...runtime, ...undefinedSymbols, '-pthread', '-o', `${output}.new`, ...objects])
   renameSync(`${output}.new`, output)
+  if (output !== addon) console.log(output)
 }
 
 try {

@@ -40,7 +40,9 @@ export interface NativeAddon {
 }
 
 const target = `${process.platform}-${process.arch}`
-const built = fileURLToPath(new URL(`../dist/native/${target}/scanline.node`, import.meta.url))
+/** Where the addon lies; SCANLINE_CPU_ADDON names another, as for a build with a sanitizer. */
+const built =
+  process.env['SCANLINE_CPU_ADDON'] ?? fileURLToPath(new URL(`../dist/native/${target}/scanline.node`, import.meta.url))
 
 let loaded: { readonly addon?: NativeAddon; readonly why: string } | undefined
 

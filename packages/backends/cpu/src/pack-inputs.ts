@@ -11,3 +11,6 @@ export function packInputs(
   )
   return prepare.length > 0 ? { prepare } : {}
 }
+
+/** True where the innermost axis steps by one element, or has nothing to step to. */
+export const innermostContiguous = ({ shape, strides }: TensorSpec): boolean => (shape.at(-1) ?? 1) <= 1 || strides.at(-1) === 1

@@ -8,7 +8,7 @@ import {
   scanSizes,
   type TensorSpec,
 } from '@scanline/tensor'
-import { packInputs } from './pack-inputs.js'
+import { innermostContiguous, packInputs } from './pack-inputs.js'
 
 /** A scan as native/simd/scan.h reads it. */
 export type ScanParams = {
@@ -41,7 +41,7 @@ export function selectScan({ inputs, attrs }: OpCall) {
 }
 
 // Neighbouring channels are read as vectors, rows of b and c as runs; a, d and the bias are small.
-const direct = ({ shape, strides }: TensorSpec) => shape.length > 2 && ((shape.at(-1) ?? 1) <= 1 || strides.at(-1) === 1)
+const direct = (x: TensorSpec) => x.shape.length > 2 && innermostContiguous(x)
 
 const outerStrides = (x: TensorSpec): readonly number[] => (direct(x) ? x.strides : contiguousStrides(x.shape)).slice(0, -1)
 

@@ -15,6 +15,8 @@ import { pad } from './pad.js'
 import { pointwise } from './pointwise.js'
 import { reduce } from './reduce.js'
 import { selectiveScan } from './selective-scan.js'
+import { logSoftmax, softmax } from './softmax.js'
+import { softmaxColumns } from './softmax-columns.js'
 
 /** Every kernel. For an op, the first that does not refuse a call runs it, so the special come before the general. */
 export const kernels: readonly KernelSpec[] = [
@@ -36,4 +38,7 @@ export const kernels: readonly KernelSpec[] = [
   reduce,
   selectiveScan,
   bidirectionalScan,
+  logSoftmax,
+  softmax,
+  softmaxColumns,
 ]
