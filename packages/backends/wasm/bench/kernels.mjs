@@ -85,6 +85,25 @@ function scan(length, channels, states) {
   ])
 }
 
+/** Both directions of a scan, with every optional input. */
+function bothWays(length, channels, states) {
+  const sequence = spec([1, length, channels])
+  const shared = spec([1, length, states])
+  const vector = spec([channels])
+  const direction = [sequence, sequence, spec([channels, states]), shared, shared, vector, vector]
+  cases.push([
+    `bidirectionalScan ${length}×${channels}×${states}`,
+    {
+      op: 'bidirectionalScan',
+      inputs: [...direction, ...direction, sequence],
+      outputs: [sequence],
+      attrs: { skip: true, gate: true, bias: true, softplus: true, scale: 0.5 },
+    },
+    12 * length * channels * states,
+  ])
+}
+
+bothWays(197, 384, 16)
 scan(197, 384, 16)
 scan(196, 160, 8)
 scan(49, 320, 8)

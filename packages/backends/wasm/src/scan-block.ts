@@ -147,8 +147,16 @@ export interface Scan {
   readonly scratch: Local<'i32'>
   readonly loops: ScanLoops
   readonly y: Sequence
-  /** What is stored for a step: `total` is Σ c h + d u, `vector` counts the item's vectors. */
-  finish(total: Local<'v128'>, t: Local<'i32'>, vector: number): Value<'v128'>
+  readonly z: Sequence | undefined
+  /** What is stored for a step: `total` is Σ c h + d u; y and z are addresses of the step's row at `vector`. */
+  finish(f: FunctionBuilder, total: Local<'v128'>, rows: Rows): Value<'v128'>
+}
+
+/** Where four channels of a step lie: addresses, and bytes past them. */
+export interface Rows {
+  readonly y: Local<'i32'>
+  readonly z: Local<'i32'>
+  readonly offset: number
 }
 
 /**
@@ -157,7 +165,7 @@ export interface Scan {
  * the outputs.
  */
 export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void {
-  const { params, pointers, spots, scratch, loops, y } = scan
+  const { params, pointers, spots, scratch, loops, y, z } = scan
   const { length, states, skip, bias, softplus, reverse } = params
   const layout = scratchLayout(params)
   const block = blockSteps(params)
@@ -172,25 +180,41 @@ export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void
     return most
   })
   const [u, delta, b, c] = (['u', 'delta', 'b', 'c'] as const).map((name) => readers[0].start(name))
-  const [d, deltaBias] = (['d', 'deltaBias'] as const).map((name) => readers.map((reader) => reader.vector(name)))
+  const d = readers.map((reader) => reader.vector('d'))
+  const biases = bias ? readers[0].address('deltaBias') : i32.const(0)
   const [sizes, inputs, totals, factors] = [layout.stepSizes, layout.inputs, layout.totals, layout.factors].map(at)
   const row = 16 * spots.length
   const position = (i: Operand<'i32'>) => f.let(reverse ? i32.sub(length - 1, i) : i32.add(i, 0))
+
+  const onward = (g: FunctionBuilder, pointer: Local<'i32'>, stride: number) =>
+    g.set(pointer, i32.add(pointer, reverse ? -stride : stride))
+  const toSizes = k.helper('sizes', 4, (g, [from, biases, to, count]) =>
+    g.for(0, count, 1, () => {
+      const raw = spots.map((_, n) => {
+        const given = v128.load(from, 16 * n)
+        return g.let(bias ? f32x4.add(given, v128.load(biases, 16 * n)) : given)
+      })
+      for (const [n, size] of stepSizes(k, g, softplus, raw).entries()) g.store.v128(to, size, 16 * n)
+      onward(g, from, delta.stride)
+      g.set(to, i32.add(to, row))
+    }),
+  )
+  const toOutputs = k.helper('outputs', 4, (g, [from, y, z, count]) =>
+    g.for(0, count, 1, () => {
+      const results = spots.map((_, n) => g.let(scan.finish(g, g.let(v128.load(from, 16 * n)), { y, z, offset: 16 * n })))
+      for (const [n, { lanes }] of spots.entries()) g.store.lanes(y, results[n], lanes, 16 * n)
+      g.set(from, i32.add(from, row))
+      onward(g, y, scan.y.stride)
+      if (scan.z) onward(g, z, scan.z.stride)
+    }),
+  )
 
   f.for(0, length, block, (first) => {
     const count = f.let(i32.const(block))
     if (length % block > 0) f.if(i32.gt_u(i32.add(first, block), length), () => f.set(count, length % block))
 
-    f.for(0, count, 1, (j) => {
-      const t = position(i32.add(first, j))
-      const deltas = f.let(along(delta, t))
-      const raw = spots.map((_, n) => {
-        const given = v128.load(deltas, 16 * n)
-        return f.let(bias ? f32x4.add(given, deltaBias[n]) : given)
-      })
-      const to = f.let(i32.mul(j, row))
-      for (const [n, size] of stepSizes(k, f, softplus, raw).entries()) f.store.v128(i32.add(sizes, to), size, 16 * n)
-    })
+    const start = position(first)
+    f.do(call(toSizes, along(delta, start), biases, sizes, count))
     f.for(0, count, 1, (j) => {
       const us = f.let(along(u, position(i32.add(first, j))))
       const to = f.let(i32.mul(j, row))
@@ -201,7 +225,6 @@ export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void
       }
     })
 
-    const start = position(first)
     spots.forEach((_, n) => {
       const largest = f.let<'v128'>(f32x4.const(0))
       const end = f.let(i32.add(sizes, i32.mul(count, row)))
@@ -216,13 +239,7 @@ export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void
       f.do(call(loops.states, h[n], factors, i32.add(inputs, 16 * n), i32.add(totals, 16 * n), rowB, rowC, row, count))
     })
 
-    f.for(0, count, 1, (j) => {
-      const t = position(i32.add(first, j))
-      const target = f.let(along(y, t))
-      const from = f.let(i32.add(totals, i32.mul(j, row)))
-      const results = spots.map((_, n) => f.let(scan.finish(f.let(v128.load(from, 16 * n)), t, n)))
-      for (const [n, { lanes }] of spots.entries()) f.store.lanes(target, results[n], lanes, 16 * n)
-    })
+    f.do(call(toOutputs, totals, along(y, start), z ? along(z, start) : 0, count))
   })
 }
 

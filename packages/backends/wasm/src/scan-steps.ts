@@ -105,6 +105,11 @@ export class ScanReader {
     return { from: this.#f.let(i32.add(i32.add(pointer, i32.mul(image, outer[0])), inner)), stride: outer[1] }
   }
 
+  /** Where a vector over channels starts; it must be there. */
+  address(name: 'd' | 'deltaBias'): Value<'i32'> {
+    return this.#f.let(element(this.#inputs[name]!.pointer, this.#spot.channel, 4))
+  }
+
   /** d or the bias of the four channels; zeros without one. */
   vector(name: 'd' | 'deltaBias'): Local<'v128'> {
     const input = this.#inputs[name]

@@ -4,7 +4,7 @@ import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { refuseTypes } from '../refuse.js'
 import { eachBlock, emitScan, scanCost, scanItems, scanLoops, scratchBytes } from '../scan-block.js'
-import { along, gated, outputSequence, type ScanParams, selectScan, sequenceAt, sequenceLayout } from '../scan-steps.js'
+import { gated, outputSequence, type ScanParams, selectScan, sequenceAt, sequenceLayout } from '../scan-steps.js'
 
 interface Params extends Split {
   readonly forward: ScanParams
@@ -57,18 +57,15 @@ export const bidirectionalScan = defineKernel<Params>({
           const z = gate && sequenceAt(f, pointers[both], gate, spots[0])
           const common = { spots, scratch, y }
           emitScan(k, f, {
-            ...common,
-            params: forward,
-            pointers: pointers.slice(0, count),
-            loops: there,
-            finish: (total) => total,
+            ...{ ...common, params: forward, pointers: pointers.slice(0, count), loops: there, z: undefined },
+            finish: (_, total) => total,
           })
           emitScan(k, f, {
-            ...{ ...common, params: backward, pointers: pointers.slice(count, both), loops: back },
-            finish: (total, t, vector) => {
-              const sum = f32x4.add(total, v128.load(along(y, t), 16 * vector))
+            ...{ ...common, params: backward, pointers: pointers.slice(count, both), loops: back, z },
+            finish: (g, total, rows) => {
+              const sum = f32x4.add(total, v128.load(rows.y, rows.offset))
               const scaled = scale === 1 ? sum : f32x4.mul(sum, k.splat(scale))
-              return z ? gated(k, f, scaled, v128.load(along(z, t), 16 * vector)) : scaled
+              return gate ? gated(k, g, scaled, v128.load(rows.z, rows.offset)) : scaled
             },
           })
         }),

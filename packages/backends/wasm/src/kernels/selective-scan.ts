@@ -3,7 +3,7 @@ import { defineKernel, type Split, split } from '../kernel.js'
 import { element } from '../layout.js'
 import { refuseTypes } from '../refuse.js'
 import { eachBlock, emitLastState, emitScan, type Scan, scanCost, scanItems, scanLoops, scratchBytes } from '../scan-block.js'
-import { along, gated, outputSequence, type ScanParams, ScanReader, selectScan } from '../scan-steps.js'
+import { gated, outputSequence, type ScanParams, ScanReader, selectScan } from '../scan-steps.js'
 
 type Params = ScanParams & Split
 
@@ -32,8 +32,8 @@ export const selectiveScan = defineKernel<Params>({
           const z = gate ? new ScanReader(f, params, pointers, spots[0]).start('z') : undefined
           const y = outputSequence(f, params, pointers[outer.length], spots[0])
           const scan: Scan = {
-            ...{ params, pointers, spots, scratch, loops, y },
-            finish: (total, t, vector) => (z ? gated(k, f, total, v128.load(along(z, t), 16 * vector)) : total),
+            ...{ params, pointers, spots, scratch, loops, y, z },
+            finish: (g, total, rows) => (gate ? gated(k, g, total, v128.load(rows.z, rows.offset)) : total),
           }
           emitScan(k, f, scan)
           if (lastState) emitLastState(f, scan, pointers[outer.length + 1])
