@@ -10,7 +10,6 @@ const unfinished = new Set([
   'conv2d',
   'fold',
   'gather',
-  'logSoftmax',
   'maxPool2d',
   'maxPool2dGrad',
   'network',
@@ -19,7 +18,6 @@ const unfinished = new Set([
   'selectiveScanGrad',
   'bidirectionalScan',
   'bidirectionalScanGrad',
-  'softmax',
   'unfold',
   'uniform',
 ])
