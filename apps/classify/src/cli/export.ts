@@ -14,6 +14,7 @@ import { type Progress, progressOn } from './progress.js'
 export interface ExportOptions {
   readonly model: string
   readonly weights?: string
+  readonly averaged?: boolean
   readonly random?: boolean
   readonly classes?: string
   readonly size?: number
@@ -83,9 +84,9 @@ async function load(options: ExportOptions, device: CreateModelOptions['device']
   }
 }
 
-function source({ random }: ExportOptions, weights: CreateModelOptions['weights']) {
+function source({ random, averaged }: ExportOptions, weights: CreateModelOptions['weights']) {
   if (random) return { generator: new Generator(0) }
-  return weights ? { weights } : { pretrained: true }
+  return { ...(weights ? { weights } : { pretrained: true }), ...(averaged !== undefined && { averaged }) }
 }
 
 const shown =

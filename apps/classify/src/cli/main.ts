@@ -75,6 +75,8 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     .option('-m, --model <name>', 'model to write', knownModel, 'mambaout_femto.in1k')
     .option('-w, --weights <file>', 'weights instead of the published ones: a safetensors or PyTorch file, a hub id, an address')
     .option('--random', 'random weights instead')
+    .option('--averaged', 'the averaged weights of a training file; default for EfficientViM')
+    .option('--no-averaged', 'the weights of its last step; default for all others')
     .option('-c, --classes <file>', "names of the weights' classes, one a line, to be kept in the file")
     .option('-s, --size <n>', "height and width of the images; the model's own unless told otherwise", wholeNumber(32, 2048))
     .option('--features', "the feature maps of the model's stages instead of class scores")
