@@ -1,5 +1,5 @@
 import { open, writeFile } from 'node:fs/promises'
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { Case } from './cases.js'
 import { deviceNames } from './devices.js'
 import { BenchError } from './errors.js'
@@ -21,7 +21,7 @@ interface Flags {
   readonly kernels?: string[] | true
   readonly profile?: boolean
   readonly size: number
-  readonly device: string
+  readonly device: string[]
   readonly threads: number[]
   readonly batch: number[]
   readonly runs: number
@@ -41,7 +41,7 @@ export async function main(args: readonly string[], output: Output): Promise<num
     .option('--kernels [parts]', 'kernels to measure instead: all, or those whose name contains one of the parts', list)
     .option('--profile', 'where the time of each model goes, step by step')
     .option('--size <pixels>', 'height and width of the images', wholeNumber, 224)
-    .addOption(new Option('--device <name>', 'where to run').choices(deviceNames).default('wasm'))
+    .option('--device <names>', `where to run: of ${deviceNames.join(', ')}`, knownDevices, ['wasm'])
     .option('--threads <list>', 'thread counts', wholeNumbers, [1])
     .option('--batch <list>', 'images at a time', wholeNumbers, [1])
     .option('--runs <n>', 'runs to time at least, besides two seconds', wholeNumber, 30)
@@ -73,6 +73,13 @@ export async function main(args: readonly string[], output: Output): Promise<num
   }
 }
 
+function knownDevices(text: string): string[] {
+  const names = list(text)
+  const odd = names.find((name) => !deviceNames.includes(name))
+  if (odd !== undefined) throw new InvalidArgumentError(`There is no device "${odd}"; choose of ${deviceNames.join(', ')}.`)
+  return names
+}
+
 /** Throws `BenchError` for what cannot be asked for. */
 function plan(
   { model, kernels, size, device, threads, batch, runs, peer, profile = false }: Flags,
@@ -85,7 +92,7 @@ function plan(
   const groups: Case[][] = model
     ? model.map((name) => batch.map((images) => ({ kind: 'model', model: name, size, batch: images })))
     : chosenKernels(kernels ?? true).map((shape) => [{ kind: 'kernel', shape }])
-  return { groups, device, threads, peers: choosePeers(peer), runs, minMs: 2000, warmUpMs: 15_000, profile, command }
+  return { groups, devices: device, threads, peers: choosePeers(peer), runs, minMs: 2000, warmUpMs: 15_000, profile, command }
 }
 
 /** Before minutes of measuring that could not be kept. */

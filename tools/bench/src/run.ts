@@ -13,7 +13,8 @@ import type { Facts } from './subjects/subject.js'
 export interface Plan {
   /** Cases of one group are timed in turns, round by round, so that a drift of the machine hits all of them alike. */
   readonly groups: readonly (readonly Case[])[]
-  readonly device: string
+  /** Scanline's: each is a runner of its own. */
+  readonly devices: readonly string[]
   readonly threads: readonly number[]
   readonly peers: readonly Peer[]
   /** Runs to time at least. */
@@ -67,7 +68,10 @@ export async function run(plan: Plan, environment: Environment): Promise<Report>
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-  const costs = new Map(results.filter((r) => r.runner.name === 'scanline' && r.facts).map((r) => [r.name, r.facts!]))
+  const ours = results.filter((r) => r.runner.name === 'scanline' && r.facts)
+  // A peer does the work of a model in steps that it does not tell.
+  const costOf = (result: Result): Partial<Facts> =>
+    (ours.includes(result) ? result : ours.find((r) => r.name === result.name))?.facts ?? {}
   const drift = limits.flatMap(({ threads, before, after }) =>
     after && Math.abs(after.gflops / before.gflops - 1) > 0.05
       ? [
@@ -93,7 +97,7 @@ export async function run(plan: Plan, environment: Environment): Promise<Report>
     limits,
     warnings: [...(busy ? [busy] : []), ...drift, ...fewer, ...wrong],
     peers: plan.peers.map(({ name, about }) => ({ name, about })),
-    results: results.map((result) => withRates(result, costs.get(result.name) ?? {}, limits)),
+    results: results.map((result) => withRates(result, costOf(result), limits)),
     ...(plan.profile && { profiles }),
     interrupted: signal?.aborted ?? false,
   }
@@ -181,9 +185,8 @@ async function measureGroup(group: readonly Case[], plan: Plan, environment: Env
 async function profileGroup(group: readonly Case[], plan: Plan, environment: Environment) {
   const found: NonNullable<Report['profiles']>[number][] = []
   for (const what of group) {
-    for (const threads of plan.threads) {
+    for (const { runner } of runners({ ...plan, peers: [] })) {
       if (environment.signal?.aborted) return found
-      const runner = { name: 'scanline', device: plan.device, threads }
       environment.progress(`profile of ${caseName(what)}: ${label(runner)}`)
       const profile = await inOwnProcess(environment, (session) =>
         session.profile(what, runner, { passes: plan.runs, ms: plan.minMs }),
@@ -205,15 +208,16 @@ async function inOwnProcess<T>({ newSession, signal }: Environment, work: (sessi
   }
 }
 
-/** Scanline with each thread count, and each peer beside it. */
-function runners({ device, threads, peers }: Plan): { runner: Runner; peer?: Peer }[] {
+/** Scanline on each device with each thread count, and each peer beside it. */
+function runners({ devices, threads, peers }: Plan): { runner: Runner; peer?: Peer }[] {
   return threads.flatMap((count) => [
-    { runner: { name: 'scanline', device, threads: count } },
+    ...devices.map((device) => ({ runner: { name: 'scanline', device, threads: count } })),
     ...peers.map((peer) => ({ peer, runner: { name: peer.name, device: peer.device, threads: count } })),
   ])
 }
 
-const label = ({ name, threads }: Runner): string => `${name} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+const label = ({ name, device, threads }: Runner): string =>
+  `${name === 'scanline' ? `${name} ${device}` : name} on ${threads} ${threads === 1 ? 'thread' : 'threads'}`
 
 /** Largest difference over the largest magnitude of the reference; infinite for results of two sizes. */
 export function difference(values: Float32Array, reference: Float32Array): number {

@@ -102,7 +102,7 @@ function modelTable(results: readonly Result[]): string[] {
 
 function kernelTable(results: readonly Result[]): string[] {
   const timed = measured(results)
-  const first = (r: Result): Result | undefined => timed.find((o) => o.name === r.name && o.runner.name === r.runner.name)
+  const first = (r: Result): Result | undefined => timed.find((o) => o.name === r.name && who(o) === who(r))
   const head = [
     'kernel',
     'runner',

@@ -40,7 +40,7 @@ describe('the command', () => {
   it.each([
     [['--model', 'mambaout_femtoo'], /there is no model "mambaout_femtoo".*mambaout_femto/],
     [['--kernels', 'fft'], /no kernel's name contains "fft".*matmul 196x384x1024/s],
-    [['--model', 'mambaout_femto', '--device', 'abacus'], /'abacus' is invalid.*wasm.*reference/],
+    [['--model', 'mambaout_femto', '--device', 'wasm,abacus'], /'wasm,abacus' is invalid.*no device "abacus".*wasm.*reference/],
     [['--model', 'mambaout_femto', '--peer', 'abacus'], /no peer "abacus".*onnxruntime-web/],
     [['--model', 'mambaout_femto', '--threads', '1,0'], /'1,0' is invalid.*whole number/],
     [['--kernels', '--profile'], /--profile needs --model/],

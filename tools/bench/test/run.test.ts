@@ -15,7 +15,7 @@ const tiny = { kind: 'model', model: 'test_mambaout', size: 32, batch: 2 } as co
 const gelu = { kind: 'kernel', shape: { op: 'gelu', rows: 8, columns: 16 } } as const
 const plan: Plan = {
   groups: [[tiny], [gelu]],
-  device: 'wasm',
+  devices: ['wasm'],
   threads: [1],
   peers: [],
   runs: 5,
@@ -75,6 +75,13 @@ describe('a run', () => {
     expect(warnings.filter((warning) => warning.includes('differs'))).toEqual([])
   })
 
+  it('runs several devices beside each other', async () => {
+    const { results } = await run({ ...plan, groups: [[tiny]], devices: ['wasm', 'reference'] }, environment)
+    expect(results.map(({ runner }) => runner.device)).toEqual(['wasm', 'reference'])
+    expect(results[1].difference).toBeLessThan(1e-5)
+    expect(results[1].gflops).toBeCloseTo(results[1].facts!.multiplyAdds! / results[1].time!.median / 1e6)
+  })
+
   it('says what could not be run and measures the rest', async () => {
     const unfit = { ...tiny, model: 'no_such_model' }
     const refusing = {
@@ -110,7 +117,7 @@ describe('a run', () => {
   })
 
   it('warns of a device that uses fewer threads than asked for', async () => {
-    const { warnings } = await run({ ...plan, groups: [[gelu]], device: 'reference', threads: [2] }, environment)
+    const { warnings } = await run({ ...plan, groups: [[gelu]], devices: ['reference'], threads: [2] }, environment)
     expect(warnings).toContain('reference ran gelu 8x16 on 1 instead of 2 threads')
   })
 })

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { onnxBytes } from '@scanline/onnx'
 import type { InferenceSession, Tensor } from 'onnxruntime-common'
@@ -35,7 +36,9 @@ export const onnxruntime = (runtime: Runtime): Peer => ({
   about: `${runtime.about}, f32, all graph optimisations; models and kernels in [N, C, H, W], ${kernelCopies} copies of a kernel a run`,
   refuses: () => undefined,
   prepare: async (what, folder) => {
-    if (what.kind === 'model') await (await import('../onnx/model.js')).saveModel(what, modelFile(what, folder))
+    // Both builds read the same file.
+    if (what.kind === 'model' && !existsSync(modelFile(what, folder)))
+      await (await import('../onnx/model.js')).saveModel(what, modelFile(what, folder))
   },
   open: (what, runner, folder) =>
     what.kind === 'model' ? openModel(runtime, what, runner, folder) : openKernel(runtime, what, runner),
