@@ -1,4 +1,5 @@
 // Every native kernel by the name that `Launch.kernel` says; `KERNEL` in its file defines it.
+SCANLINE_KERNEL(attention)
 SCANLINE_KERNEL(bidirectionalScan)
 SCANLINE_KERNEL(cast)
 SCANLINE_KERNEL(concat)

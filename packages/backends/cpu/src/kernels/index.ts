@@ -1,4 +1,5 @@
 import type { KernelSpec } from '../kernel.js'
+import { attention } from './attention.js'
 import { bidirectionalScan } from './bidirectional-scan.js'
 import { cast } from './cast.js'
 import { concat } from './concat.js'
@@ -41,4 +42,5 @@ export const kernels: readonly KernelSpec[] = [
   logSoftmax,
   softmax,
   softmaxColumns,
+  attention,
 ]
