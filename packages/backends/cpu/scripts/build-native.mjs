@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const native = join(root, 'native')
-const target = `${process.platform}-${process.arch}`
+/** `linux-arm64` as an argument compiles for that; $CXX must be a compiler for it, such as aarch64-linux-gnu-g++. */
+const target = process.argv[2] ?? `${process.platform}-${process.arch}`
+const [platform, arch] = target.split('-')
 const addon = join(root, 'dist', 'native', target, 'scanline.node')
 const compiler = process.env.CXX ?? 'g++'
 /** Extra flags, as for a build with -fsanitize=address; its addon stays in a folder of its own, which is printed. */
@@ -33,8 +35,9 @@ const levels = {
       '-mprefer-vector-width=512',
     ],
   },
-  arm64: { neon: [] },
-}[process.arch]
+  // GCC has had _Float16 in C++ for ARM since version 13 only; __fp16 are the same bits.
+  arm64: { neon: ['-D_Float16=__fp16'] },
+}[arch]
 
 const { include } = createRequire(import.meta.url)('node-addon-api')
 const { include_dir: headers } = createRequire(import.meta.url)('node-api-headers')
@@ -136,7 +139,7 @@ async function isolate(level, objects) {
 }
 
 async function build() {
-  if (!levels) return console.log(`@scanline/cpu: no kernels for ${process.arch}; the wasm backend serves`)
+  if (!levels) return console.log(`@scanline/cpu: no kernels for ${arch}; the wasm backend serves`)
   if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).status !== 0)
     return console.log(`@scanline/cpu: there is no ${compiler}, so the native backend is not built; the wasm backend serves`)
   mkdirSync(work, { recursive: true })
@@ -152,9 +155,9 @@ async function build() {
     objects.push(...(single ? own : [await isolate(level, own)]))
   }
   mkdirSync(dirname(output), { recursive: true })
-  const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
+  const undefinedSymbols = platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
   const runtime =
-    process.platform === 'linux' && extra.length === 0 ? ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL'] : []
+    platform === 'linux' && extra.length === 0 ? ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL'] : []
   // Not in place: a process that has the old one loaded keeps it.
   await must(compiler, ['-shared', ...extra, ...runtime, ...undefinedSymbols, '-pthread', '-o', `${output}.new`, ...objects])
   renameSync(`${output}.new`, output)

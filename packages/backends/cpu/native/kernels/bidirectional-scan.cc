@@ -27,12 +27,12 @@ class BidirectionalScan : public Kernel {
       const Spot spot = spotOf(forward_, item);
       float* const y = as<float>(rest[gate_ ? 1 : 0]) + spot.image * forward_.length * channels + spot.channel;
       runScan(forward_, ScanInputs(forward_, args, spot), spot, ScanScratch(share.scratch, forward_.states),
-              [&](Vf total, int64_t t) { storeChannels(y + t * channels, total, spot); });
+              [&](Vf total, int64_t t) { storeLanes(y + t * channels, total, spot.count); });
       const Track z = gate_ ? Track{as<float>(rest[0]) + spot.image * gateStrides_[0] + spot.channel, gateStrides_[1]} : Track{};
       runScan(backward_, ScanInputs(backward_, others, spot), spot, ScanScratch(share.scratch, backward_.states),
               [&](Vf total, int64_t t) {
                 const Vf sum = (load(y + t * channels, spot.count) + total) * scale;
-                storeChannels(y + t * channels, gate_ ? sum * silu(load(z.at(t), spot.count)) : sum, spot);
+                storeLanes(y + t * channels, gate_ ? sum * silu(load(z.at(t), spot.count)) : sum, spot.count);
               });
     }
   }

@@ -21,7 +21,7 @@ class SelectiveScan : public Kernel {
       const ScanInputs in(scan_, args, spot);
       float* const y = as<float>(args[in.rest]) + spot.image * scan_.length * scan_.channels + spot.channel;
       runScan(scan_, in, spot, scratch, [&](Vf total, int64_t t) {
-        storeChannels(y + t * scan_.channels, scan_.gate ? total * silu(load(in.z.at(t), spot.count)) : total, spot);
+        storeLanes(y + t * scan_.channels, scan_.gate ? total * silu(load(in.z.at(t), spot.count)) : total, spot.count);
       });
       if (scan_.lastState) {
         float* const last = as<float>(args[in.rest + 1]) + (spot.image * scan_.channels + spot.channel) * scan_.states;

@@ -51,12 +51,6 @@ inline Spot spotOf(const ScanParams& scan, int64_t item) {
   return {item / blocks / scan.groups, group, group * perGroup + first, static_cast<int>(std::min<int64_t>(lanes, perGroup - first))};
 }
 
-/** Stores the channels that there are. Whole vectors go without a mask, which AMD's processors before Zen 5 are slow with. */
-INLINE void storeChannels(float* to, Vf x, const Spot& spot) {
-  if (spot.count == lanes) store(to, x);
-  else store(to, x, spot.count);
-}
-
 /** Rows of one sequence. */
 struct Track {
   const float* from;

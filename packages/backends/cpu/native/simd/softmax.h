@@ -65,9 +65,4 @@ INLINE float sumPowers(const float* row, int64_t n, Power power, Visit visit) {
   return sum(total);
 }
 
-INLINE void storeLanes(float* to, Vf x, int n) {
-  if (n == lanes) store(to, x);
-  else store(to, x, n);
-}
-
 SCANLINE_KERNELS_END

@@ -72,6 +72,13 @@ INLINE void store(float* p, Vf x, int n) {
 #endif
 }
 
+/** As `load` and `store` of the first `n`, where that is mostly all: no mask then, which some processors are slow with. */
+INLINE Vf loadLanes(const float* p, int n) { return n == lanes ? load(p) : load(p, n); }
+INLINE void storeLanes(float* p, Vf x, int n) {
+  if (n == lanes) store(p, x);
+  else store(p, x, n);
+}
+
 /** a · b + c, rounded once. */
 INLINE Vf fma(Vf a, Vf b, Vf c) {
 #if defined(__AVX512F__)
