@@ -1,23 +1,21 @@
-import { type OpCall, sizeOf } from '@scanline/tensor'
+import { contiguousStrides, type OpCall } from '@scanline/tensor'
 import type { KernelSpec, Params } from '../kernel.js'
+import { collapse } from '../layout.js'
+import { innermostContiguous, packInputs } from '../pack-inputs.js'
 import { refuseTypes } from '../refuse.js'
-import { asRows } from '../rows.js'
 
-function select(call: OpCall, logarithm: boolean): ReturnType<NonNullable<KernelSpec['select']>> {
+const rows = (call: OpCall, logarithm: boolean) => {
   const refusal = refuseTypes(call, ['f32'])
   if (refusal) return refusal
   const [x] = call.inputs
-  const columns = x.shape.at(-1) ?? 1
-  const { rows, prepare } = asRows([x], 0, ({ column }) => columns <= 1 || column === 1)
-  const params: Params = {
-    logarithm,
-    rows: columns === 0 ? 0 : sizeOf(x.shape) / columns,
-    columns,
-    stride: rows[0].row,
-  }
-  return { kernel: 'softmax', params, prepare }
+  const strides = innermostContiguous(x) ? x.strides : contiguousStrides(x.shape)
+  const outer = collapse(x.shape.slice(0, -1), [strides.slice(0, -1)])
+  const params: Params = { logarithm, dims: outer.dims, strides: outer.strides[0], length: x.shape.at(-1) ?? 1 }
+  return { kernel: 'softmax', params, ...packInputs(call.inputs, (t) => !innermostContiguous(t)) }
 }
 
-export const softmax: KernelSpec = { name: 'softmax', op: 'softmax', select: (call) => select(call, false) }
+/** Softmax over the last axis. */
+export const softmax: KernelSpec = { name: 'softmax', op: 'softmax', select: (call) => rows(call, false) }
 
-export const logSoftmax: KernelSpec = { name: 'logSoftmax', op: 'logSoftmax', select: (call) => select(call, true) }
+/** Its logarithm, by the same native kernel. */
+export const logSoftmax: KernelSpec = { name: 'logSoftmax', op: 'logSoftmax', select: (call) => rows(call, true) }

@@ -7,7 +7,7 @@ import { windowAttrsOf, windowOf } from '../window.js'
 const kernelOf = ({ attrs }: OpCall) => attrs.kernel as readonly [number, number]
 
 /** Each output pixel from the window of the image that it sees. */
-function forward(kernel: string, call: OpCall, more: readonly Params[] = []) {
+function forward(kernel: string, call: OpCall, more: { readonly [field: string]: Params } = {}) {
   const refusal = refuseTypes(call, ['f32'])
   if (refusal) return refusal
   const { window, prepare } = windowOf(call.inputs[0], call.outputs[0], kernelOf(call), windowAttrsOf(call))
@@ -15,7 +15,7 @@ function forward(kernel: string, call: OpCall, more: readonly Params[] = []) {
 }
 
 /** Each pixel of an image of `shape` from the outputs `g` that see it. */
-function backward(kernel: string, call: OpCall, shape: Shape, g: TensorSpec, more: readonly Params[] = []) {
+function backward(kernel: string, call: OpCall, shape: Shape, g: TensorSpec, more: { readonly [field: string]: Params } = {}) {
   const refusal = refuseTypes(call, ['f32'])
   if (refusal) return refusal
   const image: TensorSpec = { shape, dtype: 'f32', strides: contiguousStrides(shape) }
@@ -23,7 +23,7 @@ function backward(kernel: string, call: OpCall, shape: Shape, g: TensorSpec, mor
   return { kernel, params: { window, ...more }, ...packInputs(call.inputs) }
 }
 
-const countPadding = ({ attrs }: OpCall) => [attrs.countPadding as boolean]
+const countPadding = ({ attrs }: OpCall) => ({ countPadding: attrs.countPadding as boolean })
 
 /** The largest element of each window. */
 export const maxPool2d: KernelSpec = { name: 'maxPool2d', op: 'maxPool2d', select: (call) => forward('maxPool2d', call) }
