@@ -8,7 +8,7 @@ const linear = new Set(['matmul', 'conv2d', 'depthwiseConv2d'])
 
 /**
  * The constants of a file. What is a parameter of the module, element for element, has its name in the state dict; where
- * axes are in another order, `.T` follows; where batch norm or scale went into it, `_folded`.
+ * axes are in another order, `.T` follows; where a batch norm, scale, blend or skip went into it, `_folded`.
  */
 export class Constants {
   readonly #parameters = new Map<DeviceBuffer, { readonly name: string; readonly tensor: Tensor }[]>()
@@ -36,7 +36,8 @@ export class Constants {
     const old = weights(before)
     for (const [i, weight] of weights(after).entries()) {
       const name = old[i] && this.#parameter(old[i])?.name
-      if (name !== undefined && !this.#parameter(weight)) this.#folded.set(weight.binding.buffer, name)
+      const alike = old[i]?.shape.join() === weight.shape.join()
+      if (name !== undefined && alike && !this.#parameter(weight)) this.#folded.set(weight.binding.buffer, name)
     }
   }
 

@@ -11,9 +11,9 @@ export interface Traced {
   release(): void
 }
 
-/** Passes of the compiler after which a graph still has standard operators: scales and batch norms go into weights. */
+/** Passes of the compiler after which a graph still has standard operators: scales, batch norms and blends go into weights. */
 const cleaning = ['drop dead code', 'simplify']
-const folding = ['fold scale', 'drop dead code']
+const folding = ['fold scale', 'fold blend', 'fold scale', 'fold skip', 'drop dead code']
 
 /**
  * Traces a function once, or, where the first axis of its inputs shall be free, with two batches: what differs is what
