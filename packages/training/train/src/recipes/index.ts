@@ -7,6 +7,7 @@ import type { Recipe } from './recipe.js'
 import { vim } from './vim.js'
 
 export { recipeClip, recipeGroups, recipeOptimizer, recipeTimeline, totalEpochs } from './apply.js'
+export { type ClassifierOutputs, mesaStart, recipeLoss } from './loss.js'
 export type { Augment, Batch, Mesa, Recipe, RecipeSchedule, Teacher } from './recipe.js'
 
 /** Every published recipe. */
