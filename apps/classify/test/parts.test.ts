@@ -1,8 +1,8 @@
+import { compareNatural } from '@scanline/datasets'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ahead } from '../src/cli/ahead.js'
 import { oneLine } from '../src/cli/failure.js'
-import { compareNatural } from '../src/cli/natural-order.js'
 import { bar, clip, table } from '../src/cli/table.js'
 import { topK } from '../src/top-k.js'
 

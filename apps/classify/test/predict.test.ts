@@ -323,7 +323,7 @@ describe('the command line', () => {
     [['predict', 'x.png', '--batch', '1.5'], /whole number from 1 to 1024/],
     [['predict', 'x.png', '--threads', '1e1'], /whole number from 1 to 256/],
     [['predict', 'x.png', '--size', '-4'], /whole number/],
-    [['predict', 'x.png', '--device', 'toString'], /wasm, reference/],
+    [['predict', 'x.png', '--device', 'toString'], /wasm, cpu, reference/],
     [['predict', 'x.png', '--device', 'reference', '--threads', '2'], /reference device has one thread/],
     [['predict', 'x.png', '--weights', 'not-a-file-or-id'], /no such file/],
     [['predict', 'x.png', '--colour'], /unknown option/],

@@ -20,6 +20,14 @@ export const devices: Readonly<Record<string, Device>> = {
       return createWasmBackend(threads === undefined ? {} : { threads })
     },
   },
+  cpu: {
+    about: 'native kernels for AVX2, AVX-512 and NEON; the fastest where it was built',
+    async create({ threads }) {
+      const { createCpuBackend, explainCpu, isCpuAvailable } = await import('@scanline/cpu')
+      if (!isCpuAvailable()) throw new Failure(`--device cpu is not available here: ${explainCpu()}; use --device wasm`)
+      return createCpuBackend(threads === undefined ? {} : { threads })
+    },
+  },
   reference: {
     about: 'the definition that others are tested against; very slow',
     async create({ threads = 1 }) {

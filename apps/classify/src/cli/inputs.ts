@@ -1,8 +1,8 @@
 import { type Dirent, existsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { compareNatural } from '@scanline/datasets'
 import { explain } from './failure.js'
-import { compareNatural } from './natural-order.js'
 
 /** One image to classify, or why there is none. */
 export interface Input {

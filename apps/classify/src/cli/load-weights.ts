@@ -53,9 +53,9 @@ function parseWeightsRef(text: string): ReturnType<typeof parseRef> {
 /** What went wrong with weights, in the words of the command line: which file, which model, what to do. */
 export function asWeightsFailure(
   error: unknown,
-  { weights, model }: { readonly weights?: string; readonly model: string },
+  { weights, model, flag = '--weights' }: { readonly weights?: string; readonly model: string; readonly flag?: string },
 ): unknown {
-  const source = weights === undefined ? `the published weights of ${model}` : `--weights ${weights}`
+  const source = weights === undefined ? `the published weights of ${model}` : `${flag} ${weights}`
   const failure = (message: string): Failure => new Failure(message, exitCodes.failed, { cause: error })
   if (error instanceof StateDictError)
     return failure(`${source}: these are not weights of ${model}: ${misfit(error)}; name the model that they are of with --model`)

@@ -6,6 +6,8 @@ import type { Io } from './io.js'
 import { models } from './models.js'
 import { knownDevice, knownModel, wholeNumber } from './options.js'
 import { type PredictOptions, predict } from './predict.js'
+import { addTrain } from './train/command.js'
+import { train } from './train/train.js'
 
 const examples = `
 Examples:
@@ -86,6 +88,10 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     .action(async (file: string, options: ExportOptions) => {
       status = await exportModel(file, options, io)
     })
+
+  addTrain(program, describeDevices(), async (data, options) => {
+    status = await train(data, options, io)
+  })
 
   try {
     await program.parseAsync(argv, { from: 'user' })

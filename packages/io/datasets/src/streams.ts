@@ -1,7 +1,7 @@
 import { Generator, threefry2x32 } from '@scanline/tensor'
 
 /** What random numbers are for; each purpose has streams of its own. A seed leaves the upper bits of the key free for it. */
-const PURPOSES = { shuffle: 1 << 24, augment: 2 << 24, finish: 3 << 24 } as const
+const PURPOSES = { shuffle: 1 << 24, augment: 2 << 24, finish: 3 << 24, mix: 4 << 24 } as const
 
 export type Purpose = keyof typeof PURPOSES
 

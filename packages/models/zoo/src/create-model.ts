@@ -44,6 +44,11 @@ export interface CreateModelOptions extends ModelOverrides {
   readonly resizeAsPublished?: boolean
   /** Other channels than those of the weights: then the first convolution is adapted. */
   readonly inChans?: number
+  /**
+   * Other values of the architecture's configuration, under the names of its family's configuration type (`depths`, …): a
+   * model of one's own measures. Weights have to be of a model of the same.
+   */
+  readonly config?: Readonly<Record<string, unknown>>
   /** For downloads; one with the usual environment variables unless given. */
   readonly hub?: Hub
   readonly onProgress?: (progress: ModelProgress) => void
@@ -133,6 +138,7 @@ async function build(info: ModelInfo, options: CreateModelOptions, source: State
   const model = family.create(
     info.architecture,
     {
+      ...(options.config as ModelOverrides | undefined),
       numClasses,
       inChans,
       ...(dropPathRate !== undefined && { dropPathRate }),

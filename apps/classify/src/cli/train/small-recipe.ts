@@ -1,0 +1,43 @@
+import type { Recipe } from '@scanline/train'
+
+/** For small models, small pictures and one machine; the published recipes are for ImageNet and batches of thousands. */
+export const smallRecipe: Recipe = {
+  name: 'small',
+  model: 'test_mambaout',
+  size: 64,
+  seed: 42,
+  optimizer: { name: 'adamw', betas: [0.9, 0.999], eps: 1e-8 },
+  weightDecay: 0.05,
+  decayRule: 'timm',
+  neverDecayed: ['pos_embed', 'cls_token', 'dist_token', 'cls_token_head', 'cls_token_tail'],
+  clipNorm: 1,
+  batch: { perDevice: 64, devices: 1, accumulation: 1 },
+  schedule: {
+    rate: 2e-3,
+    scaled: false,
+    min: 1e-5,
+    epochs: 30,
+    cooldownEpochs: 0,
+    warmupEpochs: 2,
+    warmupRate: 1e-5,
+    unit: 'update',
+    shift: 0,
+    warmupPrefix: false,
+  },
+  dropPath: 0,
+  labelSmoothing: 0.1,
+  mix: { mixupAlpha: 0, cutmixAlpha: 0, prob: 1, switchProb: 0.5, mode: 'batch' },
+  mixOn: 'floats',
+  augment: {
+    cropScale: [0.5, 1],
+    cropRatio: [3 / 4, 4 / 3],
+    flip: 0.5,
+    autoAugment: 'none',
+    interpolation: 'bicubic',
+    colourJitter: 0,
+    erasing: { probability: 0, mode: 'pixel', maxCount: 1 },
+    repeats: 1,
+  },
+  precision: 'float32',
+  evaluation: { cropPct: 1, interpolation: 'bicubic' },
+}
