@@ -65,11 +65,17 @@ function readSchedule(entry: Field): { schedule: Schedule; length?: number } {
   const curve = name === 'Cosine' ? cosine : name === 'Poly' ? polynomial : name === 'Tanh' ? hyperbolic : undefined
   if (!curve) throw new NotSupportedError(`the class ${JSON.stringify(entry.at('class').string())}`)
   const old = /timm 0\.(\d+)/.exec(entry.at('class').string())
+  const limit = number('cycle_limit') ?? 1
   const options = {
     ...common,
     length: args.at('t_initial').number(),
     min: number('lr_min') ?? 0,
-    cycles: { limit: number('cycle_limit') ?? 1, mul: number('cycle_mul') ?? 1, decay: number('cycle_decay') ?? 1 },
+    // Older releases have other names, and no limit as 0.
+    cycles: {
+      limit: limit === 0 ? Number.POSITIVE_INFINITY : limit,
+      mul: number('cycle_mul') ?? number('t_mul') ?? 1,
+      decay: number('cycle_decay') ?? number('decay_rate') ?? 1,
+    },
     ...(args.has('k_decay') && { k: number('k_decay')! }),
     ...(args.has('power') && { power: number('power')! }),
     ...(args.has('lb') && { from: number('lb')! }),

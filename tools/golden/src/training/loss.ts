@@ -46,13 +46,13 @@ export function lossOf(entry: Field): (given: LossTensors) => Tensor {
     case 'distillation_soft':
     case 'distillation_hard': {
       const [alpha, tau] = [number('alpha', 0.5), number('tau', 1)]
-      const base = args.maybe('base')?.string() ?? 'soft_target_cross_entropy'
-      if (base !== 'soft_target_cross_entropy') throw new NotSupportedError(`${args.path}.base ${JSON.stringify(base)}`)
-      return ({ logits, logitsKd, mixed, teacher }) => {
+      const base = baseOf(args, smoothing)
+      return (given) => {
+        const { logits, logitsKd, teacher } = given
         const student = logitsKd ?? logits
         const distillation =
           name === 'distillation_soft' ? softDistillation(student, teacher, tau) : hardDistillation(student, teacher)
-        return combinedLoss(crossEntropy(logits, mixed), distillation, alpha)
+        return combinedLoss(base(given), distillation, alpha)
       }
     }
     case 'mesa_mambavision':
@@ -73,4 +73,13 @@ export function lossOf(entry: Field): (given: LossTensors) => Tensor {
       return ({ logits, labels, mixed }) =>
         binaryCrossEntropy(logits, labels ? smoothedTargets(labels, logits, smoothing) : mixed, binary)
   }
+}
+
+/** What a distillation is mixed with. */
+function baseOf(args: Field, smoothing: number): (given: LossTensors) => Tensor {
+  const name = args.maybe('base')?.string() ?? 'soft_target_cross_entropy'
+  if (name === 'soft_target_cross_entropy') return ({ logits, mixed }) => crossEntropy(logits, mixed)
+  if (name === 'label_smoothing_cross_entropy') return ({ logits, labels }) => labelSmoothingLoss(logits, labels!, smoothing)
+  if (name === 'cross_entropy') return ({ logits, labels }) => crossEntropy(logits, labels!)
+  throw new NotSupportedError(`${args.path}.base ${JSON.stringify(name)}`)
 }
