@@ -18,6 +18,7 @@ import { pointwise } from './pointwise.js'
 import { reduce } from './reduce.js'
 import { scatterAdd } from './scatter-add.js'
 import { selectiveScan } from './selective-scan.js'
+import { selectiveScanGrad } from './selective-scan-grad.js'
 import { logSoftmax, softmax } from './softmax.js'
 import { softmaxColumns } from './softmax-columns.js'
 import { uniform } from './uniform.js'
@@ -56,4 +57,5 @@ export const kernels: readonly KernelSpec[] = [
   softmaxColumns,
   unfold,
   uniform,
+  selectiveScanGrad,
 ]
