@@ -40,6 +40,7 @@ const tighter = {
   '@scanline/tensor': [],
   '@scanline/compile': ['@scanline/tensor'],
   '@scanline/nn': ['@scanline/tensor'],
+  '@scanline/devices': ['@scanline/tensor', '@scanline/wasm', '@scanline/cpu'],
 }
 const backendsImport = ['@scanline/tensor']
 

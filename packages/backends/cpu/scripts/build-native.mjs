@@ -157,7 +157,9 @@ async function build() {
   mkdirSync(dirname(output), { recursive: true })
   const undefinedSymbols = platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
   const runtime =
-    platform === 'linux' && extra.length === 0 ? ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL'] : []
+    platform === 'linux' && extra.length === 0
+      ? ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections']
+      : []
   // Not in place: a process that has the old one loaded keeps it.
   await must(compiler, ['-shared', ...extra, ...runtime, ...undefinedSymbols, '-pthread', '-o', `${output}.new`, ...objects])
   renameSync(`${output}.new`, output)

@@ -41,8 +41,8 @@ const maxThreads = 256
  * cpu.write(buffer, 0, new Uint8Array(16))
  * cpu.dispose()
  *
- * @throws DeviceError where the addon is missing (the message says what was tried) or the processor lacks the
- * instructions; ArgumentError for options out of range.
+ * @throws NativeAddonError where there is no addon, or none for this processor (the message says what was tried);
+ * ArgumentError for options out of range.
  */
 export async function createCpuBackend(options: CpuOptions = {}): Promise<Backend> {
   const { threads = Math.min(maxThreads, parallelism()), maxMemory = totalmem() } = options

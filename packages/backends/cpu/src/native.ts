@@ -1,7 +1,4 @@
-import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
-import { DeviceError } from '@scanline/tensor'
+import { findAddon, NativeAddonError, thisHost } from './find-addon.js'
 
 /** A device of the addon; see native/addon.cc. Addresses are numbers, as they have at most 53 bits. */
 export interface NativeDevice {
@@ -39,26 +36,15 @@ export interface NativeAddon {
   burn(level: string, rounds: number): number
 }
 
-const target = `${process.platform}-${process.arch}`
-/** Where the addon lies; SCANLINE_CPU_ADDON names another, as for a build with a sanitizer. */
-const built =
-  process.env['SCANLINE_CPU_ADDON'] ?? fileURLToPath(new URL(`../dist/native/${target}/scanline.node`, import.meta.url))
-
-let loaded: { readonly addon?: NativeAddon; readonly why: string } | undefined
+let loaded: { readonly addon?: NativeAddon; readonly error?: NativeAddonError } | undefined
 
 /** The addon, or why there is none. Looked for once. */
-function load(): { readonly addon?: NativeAddon; readonly why: string } {
-  if (loaded) return loaded
-  if (!existsSync(built)) {
-    const hint = 'build it with a C++ compiler (npm run build), or use the wasm backend'
-    return (loaded = { why: `there is no native addon for ${target}: ${built} does not exist; ${hint}` })
-  }
+function load(): { readonly addon?: NativeAddon; readonly error?: NativeAddonError } {
   try {
-    const addon = createRequire(import.meta.url)(built) as NativeAddon
-    if (addon.levels) return (loaded = { addon, why: '' })
-    return (loaded = { why: `${built} has no kernels for this processor (AVX2 with FMA is the least); use the wasm backend` })
+    return (loaded ??= { addon: findAddon(thisHost()) as NativeAddon })
   } catch (error) {
-    return (loaded = { why: `${built} could not be loaded: ${error instanceof Error ? error.message : error}` })
+    if (error instanceof NativeAddonError) return (loaded = { error })
+    throw error
   }
 }
 
@@ -66,11 +52,11 @@ function load(): { readonly addon?: NativeAddon; readonly why: string } {
 export const isCpuAvailable = (): boolean => load().addon !== undefined
 
 /** Why the native backend does not run here; empty where it does. */
-export const explainCpu = (): string => load().why
+export const explainCpu = (): string => load().error?.message ?? ''
 
-/** Throws `DeviceError` that says what was tried. */
+/** Throws `NativeAddonError`, which says what was tried. */
 export function loadAddon(): NativeAddon {
-  const { addon, why } = load()
-  if (!addon) throw new DeviceError(why)
+  const { addon, error } = load()
+  if (!addon) throw error
   return addon
 }

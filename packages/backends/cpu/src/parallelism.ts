@@ -3,11 +3,13 @@ import { availableParallelism } from 'node:os'
 
 /** Processors that this process may keep busy: by its affinity, and by the limits of its control group. */
 export function parallelism(): number {
-  const quota = controlGroupQuota()
+  const quota = controlGroupQuota(readText)
   return Math.max(1, Math.min(availableParallelism(), quota === undefined ? Number.POSITIVE_INFINITY : Math.ceil(quota)))
 }
 
-const read = (path: string): string | undefined => {
+type ReadText = (path: string) => string | undefined
+
+const readText: ReadText = (path) => {
   try {
     return readFileSync(path, 'utf8').trim()
   } catch {
@@ -16,7 +18,7 @@ const read = (path: string): string | undefined => {
 }
 
 /** Processors by the limits on Linux (v2: `cpu.max`; v1: `cpu.cfs_quota_us`), the tightest on the way up. */
-function controlGroupQuota(): number | undefined {
+export function controlGroupQuota(read: ReadText): number | undefined {
   const groups = read('/proc/self/cgroup')?.split('\n') ?? []
   const quotas = groups.flatMap((line) => {
     const [, controllers, path] = line.split(':')
