@@ -72,6 +72,8 @@ describe('export', () => {
     expect(results.stage_0!.dims).toEqual([2, 8, 8, 16])
     await session.release()
     expect(metadataOf(path)).not.toHaveProperty('labels')
+    const weights = decode('ModelProto', readFileSync(path)).graph!.initializer!.map(({ name }) => name)
+    expect(weights).toContain('stages.0.blocks.0.fc1.weight.T')
   })
 
   it.each([

@@ -39,6 +39,8 @@ export async function exportModel(path: string, options: ExportOptions, io: Io):
       const size = options.size ?? modelInfo(options.model).testInputSize[1]
       const outputs = 'outIndices' in model ? model.outIndices.map((i) => `stage_${i}`) : ['logits']
       const onnx = await exportOnnx(model, [{ shape: [1, size, size, 3], dtype: 'f32', name: 'image' }], {
+        // Weights keep the names that they have in checkpoints.
+        module: 'outIndices' in model ? model.model : model,
         opset: options.opset,
         layout: options.layout,
         outputNames: outputs,
