@@ -1,3 +1,4 @@
+export { withBatchCounters } from './batch-counters.js'
 export { belowPrefix } from './below-prefix.js'
 export { captureBuffers, currentBuffer, updateBuffer } from './buffer-updates.js'
 export { checkImages } from './check-images.js'

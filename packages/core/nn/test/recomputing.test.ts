@@ -27,7 +27,10 @@ class Block extends Module {
     this.norm = new BatchNorm1d(dim, options)
     this.fc = new Linear(dim, dim, options)
   }
-  forward({ x, sum }: { readonly x: Tensor; readonly sum: Tensor }, random?: RandomStreams) {
+  forward(streams: { readonly x: Tensor; readonly sum: Tensor }, random?: RandomStreams) {
+    return this.forwardBranch(streams, random)
+  }
+  forwardBranch({ x, sum }: { readonly x: Tensor; readonly sum: Tensor }, random?: RandomStreams) {
     return scope(() => {
       const y = this.drop.forward(gelu(this.fc.forward(this.norm.forward(x))), random)
       return { x: y, sum: add(sum, y) }
@@ -44,7 +47,8 @@ class Net extends Module {
   forward(x: Tensor, random: RandomStreams): Tensor {
     return scope(() => {
       let state = { x, sum: x }
-      for (const block of this.blocks) state = block.forward(state, random)
+      for (const [i, block] of this.blocks.entries())
+        state = i % 2 === 0 ? block.forward(state, random) : block.forwardBranch(state, random)
       return mean(square(state.sum))
     })
   }

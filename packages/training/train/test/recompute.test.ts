@@ -52,7 +52,7 @@ async function measure(create: (options: ModuleOptions) => Model, unit: 'blocks'
 
 test.each<[string, ...('blocks' | 'stages')[]]>([
   ['MambaOut', 'blocks', 'stages'],
-  ['MambaVision', 'blocks'],
+  ['MambaVision', 'blocks', 'stages'],
   ['Vim', 'blocks'],
   ['EfficientViM', 'stages'],
 ])('%s: less memory, the same losses', async (name, ...units) => {
