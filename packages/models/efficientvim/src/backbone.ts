@@ -2,24 +2,21 @@ import {
   BatchNorm2d,
   checkImages,
   dropPathSchedule,
+  type FeatureInfo,
   type LoadOptions,
   type LoadReport,
   Module,
   type ModuleOptions,
   type StateSource,
   stageIndices,
+  withBatchCounters,
 } from '@scanline/nn'
 import { type RandomStreams, scope, type Tensor } from '@scanline/tensor'
 import { type BackboneConfig, type ResolvedConfig, resolveConfig } from './config.js'
+import { toPlain } from './key-layout.js'
 import { withNormShapes } from './norm-shapes.js'
 import { EfficientViMStage, type StageOutput } from './stage.js'
 import { Stem } from './stem.js'
-
-/** Channels of a stage's output, and how many times smaller than the image it is. */
-export interface FeatureInfo {
-  readonly channels: number
-  readonly reduction: number
-}
 
 export interface FeatureOptions {
   /** Stages whose maps are wanted, negative ones counted from the last; or how many of the last. All by default. */
@@ -53,7 +50,7 @@ export abstract class Trunk extends Module {
   abstract readonly config: ResolvedConfig
 
   get featureInfo(): readonly FeatureInfo[] {
-    return this.config.embedDim.map((channels, i) => ({ channels, reduction: 2 ** (i + 4) }))
+    return this.stages.map((_, i) => ({ channels: this.config.embedDim[i], reduction: 2 ** (i + 4) }))
   }
   /** The outputs of the first `count` stages; the last of them does not downsample. */
   protected runStages(x: Tensor, count: number, random?: RandomStreams): Omit<StageOutput, 'next'>[] {
@@ -84,9 +81,13 @@ export abstract class Trunk extends Module {
       return wanted.map((i) => outputs[i].map.alias())
     })
   }
-  /** As `Module.loadStateDict`, for channel norms in either published shape. */
+  /**
+   * As `Module.loadStateDict`, for a file of any published layout: with names as the authors and timm have them, below a
+   * wrapper's prefix or not (see `toPlain`), and channel norms in either shape. A missing `num_batches_tracked` is 0.
+   */
   override loadStateDict(source: StateSource, options?: LoadOptions): Promise<LoadReport> {
-    return super.loadStateDict(withNormShapes(source, this.stateDict()), options)
+    const target = this.stateDict()
+    return super.loadStateDict(withBatchCounters(withNormShapes(toPlain(source), target), target), options)
   }
 }
 
@@ -99,8 +100,11 @@ export interface BackboneOptions extends ModuleOptions {
 
 /**
  * The dense-prediction form of EfficientViM: stem and stages only, under the names that they have in the classifier. Batch
- * norms use the running statistics in training mode too; only their scales and shifts learn. A classifier's weights are
- * loaded with `loadStateDict(entries, { strict: false })`.
+ * norms use the running statistics in training mode too; only their scales and shifts learn.
+ *
+ * @example
+ * const backbone = new EfficientViMBackbone(variants.efficientvim_m4, { device, generator: new Generator(0) }).eval()
+ * const maps = backbone.forward(zeros([1, 512, 512, 3], { device })) // [1, 32, 32, 224], [1, 16, 16, 320], [1, 8, 8, 512]
  */
 export class EfficientViMBackbone extends Trunk {
   readonly patchEmbed: Stem
@@ -124,6 +128,11 @@ export class EfficientViMBackbone extends Trunk {
     super.train(training)
     for (const module of this.modules()) if (module instanceof BatchNorm2d) module.eval()
     return this
+  }
+  /** As the classifier's; from a classifier's file, fusion weights, norms and heads are left out. */
+  override loadStateDict(source: StateSource, options?: LoadOptions): Promise<LoadReport> {
+    const trunk = toPlain(source).filter(([name]) => !/^(weights(_dist)?$|norm\.|heads(_dist)?\.)/.test(name))
+    return super.loadStateDict(trunk, options)
   }
   /** What an optimizer should change. */
   trainableParameters(): Tensor[] {

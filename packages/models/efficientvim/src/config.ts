@@ -41,17 +41,25 @@ const defaults: ResolvedConfig = {
 
 const whole = (low: number) => (n: number) => Number.isInteger(n) && n >= low
 
+/** Throws `ArgumentError` for what is no number of classes. */
+export function checkClasses(numClasses: number): number {
+  if (whole(0)(numClasses)) return numClasses
+  throw new ArgumentError(`numClasses must be a whole number from 0, got ${numClasses}`)
+}
+
 /** Defaults filled in. Throws `ArgumentError` for values out of range. */
 export function resolveConfig(config: EfficientViMConfig): ResolvedConfig {
   const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
   const resolved: ResolvedConfig = { ...defaults, ...given }
-  const { embedDim, depths, stateDim, numClasses, inChans } = resolved
+  const { embedDim, depths, stateDim, numClasses, inChans, dropPathRate } = resolved
   const lists = [embedDim, depths, stateDim]
   if (embedDim.length === 0 || lists.some((l) => l.length !== embedDim.length || !l.every(whole(1))) || !(embedDim[0] >= 8))
     throw new ArgumentError(
       `EfficientViM needs one width (the first at least 8), depth and number of states from 1 for each stage, got embedDim [${embedDim.join(', ')}], depths [${depths.join(', ')}], stateDim [${stateDim.join(', ')}]`,
     )
-  if (!whole(0)(numClasses) || !whole(1)(inChans))
-    throw new ArgumentError(`numClasses must be a whole number from 0 and inChans from 1, got ${numClasses} and ${inChans}`)
+  checkClasses(numClasses)
+  if (!whole(1)(inChans)) throw new ArgumentError(`inChans must be a whole number from 1, got ${inChans}`)
+  if (!(dropPathRate >= 0 && dropPathRate <= 1))
+    throw new ArgumentError(`dropPathRate must lie between 0 and 1, got ${dropPathRate}`)
   return resolved
 }

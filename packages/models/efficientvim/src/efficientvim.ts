@@ -1,4 +1,4 @@
-import { ChannelNorm, fillConstant, fillTruncatedNormal, Linear, type ModuleOptions, parameter, stageIndices } from '@scanline/nn'
+import { ChannelNorm, fillConstant, Linear, type ModuleOptions, parameter, replaceClassifier, stageIndices } from '@scanline/nn'
 import {
   ArgumentError,
   add,
@@ -15,7 +15,7 @@ import {
 } from '@scanline/tensor'
 import { buildTrunk, Trunk } from './backbone.js'
 import { fuseLogits } from './classifier.js'
-import { type EfficientViMConfig, type ResolvedConfig, resolveConfig } from './config.js'
+import { checkClasses, type EfficientViMConfig, type ResolvedConfig, resolveConfig } from './config.js'
 import type { EfficientViMStage } from './stage.js'
 import type { Stem } from './stem.js'
 
@@ -62,8 +62,10 @@ export class EfficientViM extends Trunk {
     const { patchEmbed, stages } = buildTrunk(this.config, options)
     const classified = numClasses > 0
     const dims = [...embedDim, embedDim[embedDim.length - 1]]
-    const heads = (): Linear[] => dims.map((dim) => new Linear(dim, numClasses, options))
-    const shares = (): Tensor => parameter([dims.length], options)
+    const { device, dtype, generator } = options
+    const memory = { device, ...(dtype && { dtype }) }
+    const heads = (): Linear[] => dims.map((dim) => new Linear(dim, numClasses, memory))
+    const shares = (): Tensor => parameter([dims.length], memory)
     this.weights = classified ? shares() : undefined
     this.weightsDist = classified && distillation ? shares() : undefined
     this.patchEmbed = patchEmbed
@@ -71,7 +73,7 @@ export class EfficientViM extends Trunk {
     this.norm = dims.map((dim, i) => new ChannelNorm(dim, { spatialAxes: i < embedDim.length ? 1 : 2, ...options }))
     this.heads = classified ? heads() : []
     this.headsDist = classified && distillation ? heads() : []
-    if (options.generator) this.startClassifier(options.generator)
+    if (generator) this.resetClassifier(numClasses, 'avg', generator)
   }
 
   get numClasses(): number {
@@ -168,34 +170,35 @@ export class EfficientViM extends Trunk {
   resetClassifier(numClasses: number, globalPool = 'avg', generator?: Generator): void {
     if (globalPool !== 'avg' && globalPool !== '')
       throw new ArgumentError(`EfficientViM pools by means ("avg"); "${globalPool}" is not to be had`)
-    const { device, dtype } = this.norm[0].weight
-    for (const old of [this.weights, this.weightsDist, ...this.heads, ...this.headsDist]) old?.dispose()
-    const distilled = this.config.distillation
-    const heads = (): Linear[] =>
-      this.pooledSizes.map((dim) => new Linear(dim, numClasses, { device, dtype }).train(this.training))
-    const shares = (): Tensor => parameter([this.pooledSizes.length], { device, dtype })
-    this.weights = numClasses > 0 ? shares() : undefined
-    this.weightsDist = numClasses > 0 && distilled ? shares() : undefined
-    this.heads = numClasses > 0 ? heads() : []
-    this.headsDist = numClasses > 0 && distilled ? heads() : []
-    this.startClassifier(generator)
-  }
-  private startClassifier(generator: Generator | undefined): void {
-    for (const shares of [this.weights, this.weightsDist]) if (shares) fillConstant(shares, 1)
-    for (const head of [...this.heads, ...this.headsDist]) {
-      if (generator) fillTruncatedNormal(head.weight, generator)
-      else fillConstant(head.weight, 0)
-      fillConstant(head.bias!, 0)
+    checkClasses(numClasses)
+    const { device, dtype } = this.patchEmbed.conv[0].conv.weight
+    const options = { device, dtype, training: this.training, ...(generator && { generator }) }
+    const heads = (old: readonly Linear[], wanted: boolean): Linear[] =>
+      this.pooledSizes.flatMap((dim, i) => replaceClassifier(old[i], dim, wanted ? numClasses : 0, options) ?? [])
+    const shares = (old: Tensor | undefined, wanted: boolean): Tensor | undefined => {
+      old?.dispose()
+      if (!wanted || numClasses === 0) return undefined
+      const equal = parameter([this.pooledSizes.length], { device, dtype })
+      fillConstant(equal, 1)
+      return equal
     }
+    this.weights = shares(this.weights, true)
+    this.weightsDist = shares(this.weightsDist, this.config.distillation)
+    this.heads = heads(this.heads, true)
+    this.headsDist = heads(this.headsDist, this.config.distillation)
   }
 
   /**
-   * Frees the stages behind the last of `indices`, the classifier and its norms; for feature extraction only. Gives the
-   * indices counted from 0.
+   * Frees what the maps of the stages `indices` do not need, the classifier and its norms too; for feature extraction only.
+   * Gives the indices counted from 0.
    */
   pruneIntermediateLayers(indices?: number | readonly number[]): number[] {
     const wanted = stageIndices(indices, this.stages.length)
-    for (const stage of this.stages.splice(Math.max(-1, ...wanted) + 1)) stage.dispose()
+    const kept = Math.max(0, ...wanted) + 1
+    for (const stage of this.stages.splice(kept)) stage.dispose()
+    const last = this.stages[kept - 1]
+    last.downsample?.dispose()
+    last.downsample = undefined
     this.resetClassifier(0)
     for (const norm of this.norm.splice(0)) norm.dispose()
     return wanted

@@ -25,7 +25,8 @@ export interface StageOutput {
 /** Blocks, then downsampling for the next stage. */
 export class EfficientViMStage extends Module {
   readonly blocks: readonly EfficientViMBlock[]
-  readonly downsample: PatchMerging | undefined
+  /** Absent in the last stage, and where its output is not needed. */
+  downsample: PatchMerging | undefined
 
   constructor(dim: number, { outDim, dropPaths, ...options }: StageOptions) {
     super()

@@ -83,10 +83,44 @@ describe('loading', () => {
   test("a backbone takes a classifier's stem and stages", async () => {
     using model = build().eval()
     using backbone = new EfficientViMBackbone(micro, { device, outIndices: [-1] }).eval()
-    const report = await backbone.loadStateDict(model.stateDict(), { strict: false })
-    expect(report.missing).toEqual([])
+    await backbone.loadStateDict(model.stateDict())
     const x = input('x', [1, 32, 32, 3], { device, dtype: 'f32' })
     expect(await backbone.forward(x)[0].data()).toEqual(await model.features(x, { outIndices: [2] })[0].data())
+  })
+})
+
+describe('files of training', () => {
+  const x = input('x', [1, 40, 70, 3], { device, dtype: 'f32' })
+  const wrapped = (model: EfficientViM, prefix: string) =>
+    [...model.stateDict()].map(([name, t]): [string, Tensor] => [`${prefix}${name}`, t])
+  test.each(['module.', '_orig_mod.', 'module.model.'])('%s before every name', async (prefix) => {
+    using a = build({ distillation: true }).eval()
+    using b = new EfficientViM({ ...micro, distillation: true }, { device }).eval()
+    await b.loadStateDict(wrapped(a, prefix))
+    expect(await b.forward(x).data()).toEqual(await a.forward(x).data())
+  })
+  test("a backbone out of a detector's file, beside the neck", async () => {
+    using model = build().eval()
+    using backbone = new EfficientViMBackbone(micro, { device }).eval()
+    const trunk = wrapped(model, 'backbone.').filter(([name]) => /^backbone\.(patch_embed|stages)/.test(name))
+    await backbone.loadStateDict([...trunk, ['neck.lateral_convs.0.conv.weight', { shape: [1], data: [0] }]])
+    expect(await backbone.forward(x)[1].data()).toEqual(await model.features(x)[1].data())
+  })
+  test('counters may be missing or of another type; other entries may not', async () => {
+    using a = build()
+    using b = build()
+    const counter = (name: string): boolean => name.endsWith('num_batches_tracked')
+    const counted = [...a.stateDict()].map(([name, t]) => {
+      const seven = { shape: [], dtype: 'f32', read: () => new Uint8Array(Float32Array.of(7).buffer) }
+      return [name, counter(name) ? seven : t] as const
+    })
+    await b.loadStateDict(counted)
+    expect(Number((await b.patchEmbed.conv[0].norm.numBatchesTracked.data())[0])).toBe(7)
+    await b.loadStateDict(counted.filter(([name]) => !counter(name)))
+    expect(Number((await b.patchEmbed.conv[0].norm.numBatchesTracked.data())[0])).toBe(0)
+    const short = counted.filter(([name]) => name !== 'stages.0.blocks.0.mixer.A')
+    await expect(b.loadStateDict(short)).rejects.toThrow(/mixer\.A/)
+    await expect(b.loadStateDict([...counted, ['weights', a.weights!]])).rejects.toThrow(/"weights" twice/)
   })
 })
 
@@ -125,6 +159,8 @@ describe('inputs', () => {
     expect(() => build({ embedDim: [4, 8, 8] })).toThrow(/at least 8/)
     expect(() => build({ stateDim: [0, 1, 1] })).toThrow(/number of states/)
     expect(() => build({ numClasses: 1.5 })).toThrow(/numClasses/)
+    expect(() => build().resetClassifier(-1)).toThrow(/numClasses/)
+    expect(() => build({ dropPathRate: 1.5 })).toThrow(/dropPathRate/)
     expect(() => new EfficientViMFpn([8, 10, 12], { device, numOuts: 3, extraTransConvs: 1 })).toThrow(/raise numOuts/)
   })
 })
@@ -169,7 +205,13 @@ describe('head and features', () => {
     const before = model.parameterCount()
     expect(model.pruneIntermediateLayers([1])).toEqual([1])
     expect(model.parameterCount()).toBeLessThan(before)
+    expect([...model.stateDict().keys()].filter((name) => name.startsWith('stages.1.downsample'))).toEqual([])
+    expect(model.featureInfo).toEqual([
+      { channels: 8, reduction: 16 },
+      { channels: 10, reduction: 32 },
+    ])
     expect(await model.features(x, { outIndices: [1] })[0].data()).toEqual(await expected.data())
+    expect(model.pruneIntermediateLayers([0])).toEqual([0])
   })
   test('intermediates: indices and formats', () => {
     const { final, intermediates } = build()
@@ -217,7 +259,14 @@ test('initialisation: alpha 1e-4, equal shares, unit norms, linears with std 0.0
     else if (name.endsWith('alpha')) only(Math.fround(1e-4))
     else if (name.startsWith('heads'))
       expect(Math.sqrt(values.reduce((s, v) => s + v * v, 0) / values.length), name).toBeCloseTo(0.02, 2)
-    else if (name.endsWith('weight')) {
+    else if (name.endsWith('mixer.A')) for (const v of values) expect(v >= 1 && v < 16, name).toBe(true)
+    else if (/fc[12]\.bias$/.test(name)) {
+      // Of the squeeze-and-excitation, whose weights are drawn alike.
+      const fanIn = model.stateDict().get(name.replace('bias', 'weight'))!.shape[1]
+      const largest = Math.max(...values.map(Math.abs)) * Math.sqrt(fanIn)
+      expect(largest, name).toBeLessThanOrEqual(1 + 1e-6)
+      expect(largest, name).toBeGreaterThan(0.5)
+    } else if (name.endsWith('weight')) {
       const fanIn = t.shape.slice(1).reduce((a, b) => a * b)
       const largest = Math.max(...values.map(Math.abs)) * Math.sqrt(fanIn)
       expect(largest, name).toBeLessThanOrEqual(1 + 1e-6)

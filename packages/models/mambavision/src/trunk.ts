@@ -12,8 +12,8 @@ import {
   type ModuleOptions,
   parameter,
   type StateSource,
-  type StateValue,
   stageIndices,
+  withBatchCounters,
 } from '@scanline/nn'
 import { type Generator, type RandomStreams, scope, type Tensor } from '@scanline/tensor'
 import { type ResolvedConfig, resolveConfig, type TrunkConfig } from './config.js'
@@ -101,25 +101,20 @@ export abstract class Trunk extends Module {
   }
 
   /**
-   * As `Module.loadStateDict`, for a file of any published layout (see `toPlain`). A missing `num_batches_tracked` keeps
-   * its value, and biases of the sequence convolutions, which no published model has, are taken where a file has them.
+   * As `Module.loadStateDict`, for a file of any published layout (see `toPlain`). A missing `num_batches_tracked` is 0,
+   * and biases of the sequence convolutions, which no published model has, are taken where a file has them.
    */
   override loadStateDict(source: StateSource, options?: LoadOptions): Promise<LoadReport> {
-    const entries = new Map<string, StateValue>(toPlain(source))
-    this.addSequenceBiases(entries)
-    for (const [name, tensor] of this.stateDict())
-      if (name.endsWith('.num_batches_tracked') && !entries.has(name)) {
-        fillConstant(tensor, 0)
-        entries.set(name, tensor)
-      }
+    const entries = withBatchCounters(toPlain(source), this.stateDict())
+    this.addSequenceBiases(new Set(entries.map(([name]) => name)))
     return super.loadStateDict(entries, options)
   }
 
-  private addSequenceBiases(entries: ReadonlyMap<string, StateValue>): void {
+  private addSequenceBiases(names: ReadonlySet<string>): void {
     for (const [path, mixer] of this.namedModules())
       if (mixer instanceof MambaVisionMixer)
         for (const [name, conv] of mixer.children())
-          if (name.startsWith('conv1d_') && entries.has(`${path}.${name}.bias`))
+          if (name.startsWith('conv1d_') && names.has(`${path}.${name}.bias`))
             Object.assign(conv, { bias: parameter([mixer.D.size], { device: mixer.D.device, dtype: mixer.D.dtype }) })
   }
 }

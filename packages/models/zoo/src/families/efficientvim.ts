@@ -1,5 +1,4 @@
-import { EfficientViM, type EfficientViMVariant, variants } from '@scanline/efficientvim'
-import { belowPrefix } from '@scanline/nn'
+import { EfficientViM, type EfficientViMVariant, toPlain, variants } from '@scanline/efficientvim'
 import { ArgumentError } from '@scanline/tensor'
 import type { ModelInfo } from '../model-info.js'
 import type { Family } from './family.js'
@@ -92,5 +91,5 @@ export const efficientvim: Family = {
   classifier: 'heads.0',
   classifierParts: ['weights', 'weights_dist', 'heads', 'heads_dist'],
   averagedWeights: true,
-  rename: (entries) => belowPrefix(entries, 'patch_embed.conv.0.conv.weight'),
+  rename: toPlain,
 }
