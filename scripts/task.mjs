@@ -11,7 +11,15 @@ const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), '
 // Ctrl-C reaches the running command too; this process waits for its end, so that the shell does not come back before.
 process.on('SIGINT', () => {})
 
-const quiet = { ...process.env, npm_config_update_notifier: 'false', TURBO_TELEMETRY_DISABLED: '1' }
+/** What compiles native code here; turbo builds that again when it changes. */
+const cxx = process.env.CXX ?? 'g++'
+const compiler = spawnSync(cxx, ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0] ?? ''
+const quiet = {
+  ...process.env,
+  npm_config_update_notifier: 'false',
+  TURBO_TELEMETRY_DISABLED: '1',
+  SCANLINE_COMPILER: `${compiler}, ${process.platform}-${process.arch}`,
+}
 
 function run(command, args, { env = quiet, output = 'inherit', cwd = root } = {}) {
   const quietly = output === 'on failure'
@@ -41,8 +49,11 @@ function install() {
 }
 
 // stdout belongs to the task (`--json` must stay parseable): the installation speaks on stderr, the build only if it fails.
-const build = () =>
+function build() {
   pnpm(['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-order=grouped'], { output: 'on failure' })
+  if (compiler === '' && ['build', 'test'].includes(name))
+    console.error(`there is no ${cxx}, so the native device (cpu) was not built; all else works, on wasm`)
+}
 
 function check() {
   pnpm(['exec', 'biome', 'check', '--error-on-warnings', '.'])
