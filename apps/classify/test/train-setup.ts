@@ -1,10 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { names, png, temporaryFolder } from './setup.js'
 
 /** A folder with both splits: `each` pictures of every class to train on, a third as many to validate on. */
-export function dataset(each = 9, classes: readonly string[] = names): string {
-  const root = temporaryFolder()
+export function dataset({ each = 9, classes = names as readonly string[], lasting = false } = {}): string {
+  const root = lasting ? mkdtempSync(join(tmpdir(), 'scanline-classify-data-')) : temporaryFolder()
   for (const [c, name] of classes.entries())
     for (let i = 0; i < each + each / 3; i++) {
       const path = join(root, i < each ? 'train' : 'val', name, `${i}.png`)
@@ -22,10 +24,17 @@ export const tiny = {
   efficientvim_m1: { embedDim: [16, 24, 32], depths: [1, 1, 1], stateDim: [4, 4, 4] },
 } as const
 
-/** Every file of a run that must not depend on how often it was interrupted. */
+/** The hash of every file of a run that must not depend on how often it was interrupted. */
 export function results(folder: string): Record<string, string> {
   const files = readdirSync(folder).filter((name) => /\.(safetensors|csv)$/.test(name))
-  return Object.fromEntries(files.sort().map((name) => [name, readFileSync(join(folder, name)).toString('base64')]))
+  return Object.fromEntries(
+    files.sort().map((name) => [
+      name,
+      createHash('sha256')
+        .update(readFileSync(join(folder, name)))
+        .digest('hex'),
+    ]),
+  )
 }
 
 /** What a file holds as text. */

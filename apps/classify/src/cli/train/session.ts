@@ -2,9 +2,11 @@ import type { EpochSummary } from '@scanline/metrics'
 import { type Backend, Generator, type Tensor } from '@scanline/tensor'
 import {
   fit,
+  mesaStart,
   type Progress,
   recipeClip,
   recipeGroups,
+  recipeLoss,
   recipeOptimizer,
   recipeTimeline,
   recomputeUnits,
@@ -18,7 +20,6 @@ import { type Accuracy, Evaluator } from '../evaluator.js'
 import { exitCodes, Failure } from '../failure.js'
 import { trainBatches } from './batches.js'
 import { type Loaders, mixes } from './data.js'
-import { distils, trainingLoss } from './losses.js'
 import type { TrainSettings } from './settings.js'
 
 export interface SessionEvents {
@@ -50,11 +51,13 @@ export async function trainModel(
       exitCodes.usage,
     )
   const before = await RunFolder.progress(folder)
-  let distilling = distils(recipe, before?.epoch ?? 0)
+  const distils = (epoch: number): boolean => epoch >= (mesaStart(recipe) ?? Number.POSITIVE_INFINITY)
+  const first = before?.epoch ?? 0
+  let distilling = distils(first)
   const clip = recipeClip(recipe)
   using step = await TrainStep.create(model, {
     forward: (x, random) => model.forward(x, random),
-    loss: trainingLoss(recipe, distilling),
+    loss: recipeLoss(recipe, first),
     images: { shape: [batch.perDevice, size, size, 3], dtype: 'f32' },
     targets: { shape: [batch.perDevice, model.numClasses], dtype: 'f32' },
     optimizer: recipeOptimizer(recipe),
@@ -80,9 +83,9 @@ export async function trainModel(
       rate: recipeTimeline(recipe, { updatesPerEpoch }),
       batches: trainBatches(loaders.train, settings, model.numClasses, device),
       async beforeEpoch(epoch) {
-        if (distils(recipe, epoch) === distilling) return
+        if (distils(epoch) === distilling) return
         distilling = !distilling
-        await step.setLoss(trainingLoss(recipe, distilling))
+        await step.setLoss(recipeLoss(recipe, epoch))
       },
       async evaluate() {
         const { averages } = step.state

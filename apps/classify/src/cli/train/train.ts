@@ -11,6 +11,7 @@ import { asWeightsFailure, openWeights, weightsHub } from '../load-weights.js'
 import { progressOn } from '../progress.js'
 import { RunConsole } from './console.js'
 import { type Folders, openFolders, openLoaders } from './data.js'
+import { writeReport } from './report.js'
 import { resolveSettings, type TrainOptions } from './resolve.js'
 import { checkSettings, trainModel } from './session.js'
 import { chunks, saveSettings, type TrainSettings } from './settings.js'
@@ -81,6 +82,9 @@ async function run(
       io.signal,
     )
     say.end()
+    const images = { train: folders.train.samples.length, validation: folders.validation.samples.length }
+    const { classes } = folders.train
+    await writeReport(folder, { settings, parameters: model.parameterCount(), classes, images, progress })
     if (!finished) {
       say.warn(`stopped in epoch ${progress.epoch + 1} after ${progress.updatesDone} updates; --resume ${folder} goes on`)
       return exitCodes.interrupted
