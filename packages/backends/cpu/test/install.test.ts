@@ -19,23 +19,6 @@ async function run(command: string, args: readonly string[], cwd: string) {
   return stdout
 }
 
-/** What someone writes who has installed the packages. */
-const program = `
-import { chooseDevice, openDevice } from '@scanline/devices'
-import { compile } from '@scanline/compile'
-import { MambaOut, variants } from '@scanline/mambaout'
-import { Generator, matmul, tensor } from '@scanline/tensor'
-
-const { why } = await chooseDevice()
-const device = await openDevice()
-const a = tensor([1, 2, 3, 4], { shape: [2, 2], device })
-const model = new MambaOut({ ...variants.test_mambaout, numClasses: 3 }, { device, generator: new Generator(0) }).eval()
-const program = await compile((x) => model.forward(x), [{ shape: [1, 64, 64, 3], dtype: 'f32' }], { device })
-const logits = await program.run(tensor(new Float32Array(64 * 64 * 3).fill(0.5), { shape: [1, 64, 64, 3], device })).data()
-console.log(JSON.stringify({ why, device: device.name, product: [...(await matmul(a, a).data())], logits: [...logits] }))
-device.dispose()
-`
-
 // Skipped where no addon was built, as there is nothing to pack.
 describe.skipIf(!isCpuAvailable() || !published.includes(platform))('installed by npm', () => {
   let folder: string
@@ -63,7 +46,7 @@ describe.skipIf(!isCpuAvailable() || !published.includes(platform))('installed b
     mkdirSync(user)
     writeFileSync(join(user, '.npmrc'), `registry=${registry.url}\ncache=${join(folder, 'cache')}\naudit=false\nfund=false\n`)
     writeFileSync(join(user, 'package.json'), '{ "name": "user", "private": true, "type": "module" }')
-    writeFileSync(join(user, 'main.js'), program)
+    cpSync(fileURLToPath(new URL('fixtures/user.js', import.meta.url)), join(user, 'main.js'))
     const wanted = ['tensor', 'compile', 'mambaout', 'devices'].map((name) => `@scanline/${name}`)
     await run('npm', ['install', ...wanted], user)
   }, 60_000)
