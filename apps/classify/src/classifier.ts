@@ -1,14 +1,14 @@
 import { compile, type Program } from '@scanline/compile'
+import { openDevice } from '@scanline/devices'
 import { decodeImage, evalTransform, type Image } from '@scanline/image'
 import { ArgumentError, type Backend, scope, softmax, type Tensor, tensor } from '@scanline/tensor'
-import { createWasmBackend } from '@scanline/wasm'
 import { type Backbone, type CreateModelOptions, createModel, evalConfig, imagenet1k, modelInfo } from '@scanline/zoo'
 import { type Prediction, topK } from './top-k.js'
 
 export interface ClassifierOptions extends Pick<CreateModelOptions, 'weights' | 'averaged' | 'hub' | 'onProgress' | 'signal'> {
   /** A name of `@scanline/zoo`. */
   readonly model: string
-  /** Where it runs. Without it a WebAssembly device is made, and disposed together with the classifier. */
+  /** Where it runs. Without it the fastest device that runs is opened, and disposed together with the classifier. */
   readonly device?: Backend
   /** A name for every output, in order. Default: ImageNet's names for 1000 outputs, else the index. */
   readonly classes?: readonly string[]
@@ -60,7 +60,7 @@ export async function createClassifier(options: ClassifierOptions): Promise<Clas
   const { weights, averaged, hub, onProgress, signal, classes, size } = options
   const info = modelInfo(options.model)
   const transform = evalTransform(evalConfig(info, size))
-  const device = options.device ?? (await createWasmBackend())
+  const device = options.device ?? (await openDevice())
   const freeDevice = (): void => {
     if (options.device === undefined) device.dispose()
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { chooseDevice } from '@scanline/devices'
 import { NetworkError } from '@scanline/hub'
 import { describe, expect, it, vi } from 'vitest'
 import { exitCodes } from '../src/cli/failure.js'
@@ -45,7 +46,8 @@ describe('predict', () => {
     expect(first).toMatch(/^ {2}1 {2}(ant|bee|cat|dog) {2} *\d+\.\d % {2}█/)
     expect(second).toMatch(/^ {2}2 {2}(ant|bee|cat|dog) {2} *\d+\.\d %/)
     expect(rest).toEqual(['', ''])
-    expect(stderr).toMatch(/^1 image in \d+\.\d\d s \([\d.]+ images\/s\): test_mambaout, 32 x 32, wasm, 1 thread, batch 1\n$/)
+    expect(stderr).toMatch(/^1 image in \d+\.\d\d s \([\d.]+ images\/s\): test_mambaout, 32 x 32, \w+, 1 thread, batch 1\n$/)
+    expect(stderr).toContain(`, ${(await chooseDevice()).name}, `)
   })
 
   it('prints one JSON document with --json, and nothing else', async () => {
@@ -57,7 +59,7 @@ describe('predict', () => {
     expect(run1).toEqual({
       model: 'test_mambaout',
       weights,
-      device: 'wasm',
+      device: (await chooseDevice()).name,
       threads: 1,
       batch: 1,
       inputSize: [32, 32],
@@ -138,15 +140,13 @@ describe('predict', () => {
     expect(stdout).toContain(inputs[4])
   })
 
-  it('runs on the reference device too, with the same answer', async () => {
+  it('runs on the device that is named, with the same answer', async () => {
     const { put, options } = await workplace()
     const image = put('one.png')
-    const [wasm, reference] = await Promise.all([
-      run(['predict', image, ...options, '--json']),
-      run(['predict', image, ...options.filter((o) => o !== '--threads' && o !== '1'), '--device', 'reference', '--json']),
-    ])
-    expect(json(reference.stdout)['device']).toBe('reference')
-    const [a, b] = [wasm, reference].map(({ stdout }) => json(stdout).results[0]!.predictions!)
+    const on = async (device: string) => json((await run(['predict', image, ...options, '--device', device, '--json'])).stdout)
+    const documents = [await on('wasm'), await on('reference')]
+    expect(documents.map((d) => d['device'])).toEqual(['wasm', 'reference'])
+    const [a, b] = documents.map(({ results }) => results[0]!.predictions!)
     for (const [i, { label, probability }] of a!.entries()) {
       expect(label).toBe(b![i]!.label)
       expect(probability).toBeCloseTo(b![i]!.probability, 4)
@@ -323,7 +323,7 @@ describe('the command line', () => {
     [['predict', 'x.png', '--batch', '1.5'], /whole number from 1 to 1024/],
     [['predict', 'x.png', '--threads', '1e1'], /whole number from 1 to 256/],
     [['predict', 'x.png', '--size', '-4'], /whole number/],
-    [['predict', 'x.png', '--device', 'toString'], /wasm, cpu, reference/],
+    [['predict', 'x.png', '--device', 'toString'], /auto, cpu, wasm, reference/],
     [['predict', 'x.png', '--device', 'reference', '--threads', '2'], /reference device has one thread/],
     [['predict', 'x.png', '--weights', 'not-a-file-or-id'], /no such file/],
     [['predict', 'x.png', '--colour'], /unknown option/],

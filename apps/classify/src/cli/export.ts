@@ -4,7 +4,7 @@ import { exportOnnx, type OnnxModel } from '@scanline/onnx'
 import { saveOnnx } from '@scanline/onnx/node'
 import { Generator } from '@scanline/tensor'
 import { type CreateModelOptions, createModel, evalConfig, imagenet1k, modelInfo } from '@scanline/zoo'
-import { devices } from './devices.js'
+import { open } from './devices.js'
 import { exitCodes, Failure } from './failure.js'
 import type { Io } from './io.js'
 import { asWeightsFailure, openWeights, weightsHub } from './load-weights.js'
@@ -31,7 +31,7 @@ export async function exportModel(path: string, options: ExportOptions, io: Io):
   if (options.random && options.weights !== undefined)
     throw new Failure('--random and --weights exclude each other: which of them is wanted?', exitCodes.usage)
   const classes = options.classes === undefined ? undefined : await readClasses(options.classes)
-  const device = await devices.wasm!.create({ threads: 1 })
+  const device = await open('wasm', 1)
   try {
     const model = await load(options, device, io)
     try {

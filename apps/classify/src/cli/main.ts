@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { devices } from './devices.js'
+import { describeDevices } from './devices.js'
 import { type ExportOptions, exportModel } from './export.js'
 import { exitCodes, explain, Failure } from './failure.js'
 import type { Io } from './io.js'
@@ -8,6 +8,8 @@ import { knownDevice, knownModel, wholeNumber } from './options.js'
 import { type PredictOptions, predict } from './predict.js'
 import { addTrain } from './train/command.js'
 import { train } from './train/train.js'
+import { addValidate } from './validate/command.js'
+import { validate } from './validate/validate.js'
 
 const examples = `
 Examples:
@@ -45,7 +47,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     .option('-c, --classes <file>', "names of the weights' classes, one a line; ImageNet's for 1000 classes, else numbers")
     .option('-k, --topk <n>', 'classes to show for each image', wholeNumber(1, 100_000), 5)
     .option('--json', 'print one JSON document instead of tables')
-    .option('-d, --device <name>', `where to compute: ${describeDevices()}`, knownDevice, 'wasm')
+    .option('-d, --device <name>', `where to compute: ${describeDevices()}`, knownDevice, 'auto')
     .option('-t, --threads <n>', 'threads of the device; all processors unless told otherwise', wholeNumber(1, 256))
     .option('-b, --batch <n>', 'images in one run', wholeNumber(1, 1024), 1)
     .option(
@@ -92,6 +94,9 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   addTrain(program, describeDevices(), async (data, options) => {
     status = await train(data, options, io)
   })
+  addValidate(program, describeDevices(), async (data, options) => {
+    status = await validate(data, options, io)
+  })
 
   try {
     await program.parseAsync(argv, { from: 'user' })
@@ -108,8 +113,3 @@ function report(error: unknown, { stderr, signal }: Io): number {
   stderr.write(`error: ${explain(error)}\n`)
   return error instanceof Failure ? error.exitCode : exitCodes.failed
 }
-
-const describeDevices = (): string =>
-  Object.entries(devices)
-    .map(([name, { about }]) => `${name} (${about})`)
-    .join(', ')

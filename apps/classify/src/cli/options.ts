@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
+import { deviceNames } from '@scanline/devices'
 import { modelInfo, UnknownModelError } from '@scanline/zoo'
 import { InvalidArgumentError } from 'commander'
-import { devices } from './devices.js'
 import { explain, Failure } from './failure.js'
 
 /** A parser of whole numbers for commander. */
@@ -24,8 +24,8 @@ export function knownModel(name: string): string {
 }
 
 export function knownDevice(name: string): string {
-  if (Object.hasOwn(devices, name)) return name
-  throw new InvalidArgumentError(`Use one of ${Object.keys(devices).join(', ')}.`)
+  if (deviceNames.includes(name)) return name
+  throw new InvalidArgumentError(`Use one of ${deviceNames.join(', ')}.`)
 }
 
 /** One class name a line; blank lines at the end do not count. */

@@ -1,6 +1,6 @@
 import { type Classifier, createClassifier } from '../classifier.js'
 import { ahead } from './ahead.js'
-import { devices } from './devices.js'
+import { open } from './devices.js'
 import { exitCodes, explain } from './failure.js'
 import { collectInputs, type Input } from './inputs.js'
 import type { Io } from './io.js'
@@ -54,7 +54,7 @@ async function setUp(names: readonly string[], options: PredictOptions, io: Io) 
   // What is quickly wrong is said before anything is downloaded.
   const classes = options.classes === undefined ? undefined : await readClasses(options.classes)
   const inputs = await collectInputs(names)
-  const device = await devices[options.device]!.create({ threads: options.threads })
+  const device = await open(options.device, options.threads)
   try {
     return { inputs, device, classifier: await load(options, classes, device, io) }
   } catch (error) {

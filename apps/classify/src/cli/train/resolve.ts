@@ -102,7 +102,7 @@ async function fresh(data: string | undefined, model: string, options: TrainOpti
     checkpointHist: 10,
     recoveryInterval: 0,
     damaged: 'skip',
-    device: 'wasm',
+    device: 'auto',
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { saveChunks } from '@scanline/checkpoint/node'
 import { type Backend, Generator } from '@scanline/tensor'
 import { type Backbone, type CreateModelOptions, createModel, modelInfo } from '@scanline/zoo'
-import { devices } from '../devices.js'
+import { open } from '../devices.js'
 import { exitCodes, Failure, oneLine } from '../failure.js'
 import type { Io } from '../io.js'
 import { asWeightsFailure, openWeights, weightsHub } from '../load-weights.js'
@@ -24,12 +24,14 @@ export async function train(data: string | undefined, options: TrainOptions, io:
     throw new Failure(`${folder} holds a training run; --resume ${folder} goes on with it, another --experiment begins a new one`)
   const folders = await openFolders(asked)
   const { classes } = folders.train
-  const device = await devices[asked.device]!.create({ threads: asked.threads })
+  const device = await open(asked.device, asked.threads)
   try {
     const settings: TrainSettings = {
       ...asked,
       numClasses: classes.length,
       validationBatchSize: asked.validationBatchSize || asked.recipe.batch.perDevice,
+      // What `auto` stood for: a resumed run has to go on there.
+      device: device.name,
       threads: device.capabilities.threads,
     }
     using model = await makeModel(settings, device, options, io)
