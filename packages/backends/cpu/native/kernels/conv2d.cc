@@ -29,7 +29,9 @@ class Conv2d : public Kernel {
     const int64_t fitting = std::max<int64_t>(maxTileRows, cachedElements / std::max<int64_t>(1, depth_));
     int64_t blocks = std::max(ceilDiv(pixels_, fitting), std::min(enoughItems, pixels_ / (2 * maxTileRows)));
     blocks = std::max<int64_t>(1, blocks);
-    blockPixels_ = ceilDiv(pixels_, blocks);
+    // Whole tiles of the usual height.
+    constexpr int64_t height = tileRows[panelVectors];
+    blockPixels_ = ceilDiv(ceilDiv(pixels_, blocks), height) * height;
     items = pixels_ == 0 || columns_ == 0 ? 0 : ceilDiv(pixels_, blockPixels_);
     cost = static_cast<double>(blockPixels_) * static_cast<double>(panels_.padded()) / lanes *
            (1.2 * static_cast<double>(depth_) + epilogue_.cost());

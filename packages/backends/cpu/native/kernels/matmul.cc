@@ -32,7 +32,9 @@ class Matmul : public Kernel {
     if (depth_ * columns_ <= cachedPanels)
       blocks = std::max(blocks, std::min(ceilDiv(enoughItems, std::max<int64_t>(1, matrices)), rows_ / (2 * maxTileRows)));
     blocks = std::max<int64_t>(1, blocks);
-    blockRows_ = ceilDiv(rows_, blocks);
+    // Whole tiles of the usual height.
+    constexpr int64_t height = tileRows[panelVectors];
+    blockRows_ = ceilDiv(ceilDiv(rows_, blocks), height) * height;
     blocks_ = rows_ == 0 ? 0 : ceilDiv(rows_, blockRows_);
     groups_ = std::max<int64_t>(1, std::min(panels_.count(), ceilDiv(enoughItems, std::max<int64_t>(1, matrices * blocks_))));
     groupPanels_ = std::max<int64_t>(1, ceilDiv(panels_.count(), groups_));
