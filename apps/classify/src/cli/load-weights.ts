@@ -8,18 +8,27 @@ import { StateDictError } from '@scanline/nn'
 import { exitCodes, Failure } from './failure.js'
 import { isUrl } from './inputs.js'
 import type { Progress } from './progress.js'
+import { runWeights } from './run-weights.js'
 
 export interface WeightsOptions {
   readonly hub: Hub<DiskFile>
   readonly signal: AbortSignal
   readonly progress: Progress
+  /** Of a file of `train` that has both: the averaged weights (default), or those of the last step. */
+  readonly averaged?: boolean | undefined
+  /** How the command line names them. */
+  readonly flag?: string
 }
 
 /** Opens what `--weights` names: a file on this machine, a hub id, or an address. The caller closes it. */
-export async function openWeights(text: string, { hub, signal, progress }: WeightsOptions): Promise<Checkpoint> {
+export async function openWeights(text: string, options: WeightsOptions): Promise<Checkpoint> {
+  return runWeights(await openFile(text, options), options.averaged ?? true)
+}
+
+async function openFile(text: string, { hub, signal, progress, flag = '--weights' }: WeightsOptions): Promise<Checkpoint> {
   if (existsSync(text)) return openCheckpointFile(text)
-  if (looksLikeFile(text)) throw new Failure(`--weights ${text}: no such file`)
-  const ref = parseWeightsRef(text)
+  if (looksLikeFile(text)) throw new Failure(`${flag} ${text}: no such file`)
+  const ref = parseWeightsRef(text, flag)
   const file = await hub.file(ref, {
     signal,
     onProgress: ({ received, total }) => progress.update(received, total, `downloading ${text}`),
@@ -41,12 +50,12 @@ function looksLikeFile(text: string): boolean {
   )
 }
 
-function parseWeightsRef(text: string): ReturnType<typeof parseRef> {
+function parseWeightsRef(text: string, flag: string): ReturnType<typeof parseRef> {
   try {
     return parseRef(text)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new Failure(`--weights: no such file, and ${reason}`, exitCodes.usage, { cause: error })
+    throw new Failure(`${flag}: no such file, and ${reason}`, exitCodes.usage, { cause: error })
   }
 }
 

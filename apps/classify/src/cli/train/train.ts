@@ -123,7 +123,8 @@ async function makeModel(settings: TrainSettings, device: Backend, { offline, re
     progress.clear()
     io.stderr.write(`${message}\n`)
   }
-  const weights = initFrom === undefined ? undefined : await openWeights(initFrom, { hub, signal: io.signal, progress })
+  const weights =
+    initFrom === undefined ? undefined : await openWeights(initFrom, { hub, signal: io.signal, progress, flag: '--init-from' })
   try {
     return await createModel(settings.model, {
       ...create,
