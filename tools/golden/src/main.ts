@@ -1,3 +1,4 @@
+import { chooseDevice } from '@scanline/devices'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { deviceNames } from './devices.js'
 import { FormatError } from './errors.js'
@@ -25,7 +26,7 @@ export async function main(args: readonly string[], { out, err }: Output): Promi
   const command = new Command('golden')
     .description('Runs reference-value files on a device, eager and compiled, and prints each error beside its bound.')
     .argument('<path...>', 'reference files; a folder means every .json file below it')
-    .addOption(new Option('--device <name>', 'where to run').choices(deviceNames).default('wasm'))
+    .addOption(new Option('--device <name>', 'where to run').choices(deviceNames).default('auto'))
     .option('--threads <n>', 'threads of the device (default: as many as can run at once)', wholeNumber)
     .option('--json', 'print one JSON document instead of tables')
     .addHelpText(
@@ -36,13 +37,15 @@ export async function main(args: readonly string[], { out, err }: Output): Promi
     .configureOutput({ writeOut: out, writeErr: err })
     .action(async (paths: string[], { json, ...options }: Flags) => {
       const results: FileResult[] = []
-      for await (const result of runFiles(expand(paths), options)) {
+      const device = options.device === 'auto' ? (await chooseDevice()).name : options.device
+      if (options.device === 'auto' && !json) out(`device: ${device}\n`)
+      for await (const result of runFiles(expand(paths), { ...options, device })) {
         results.push(result)
         if (result.problem !== undefined) err(formatFile(result))
         else if (!json) out(`${formatFile(result)}\n`)
       }
       if (results.length === 0) throw new FormatError('', `no .json file below ${paths.join(', ')}`)
-      out(json ? `${JSON.stringify({ device: options.device, files: results }, infinityAsText, 2)}\n` : formatSummary(results))
+      out(json ? `${JSON.stringify({ device, files: results }, infinityAsText, 2)}\n` : formatSummary(results))
       status = Math.max(...results.map((result) => exitStatus[result.status]))
     })
   try {

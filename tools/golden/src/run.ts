@@ -21,7 +21,7 @@ export interface FileResult {
 }
 
 export interface RunOptions extends DeviceOptions {
-  /** One of `deviceNames`. Default: `wasm`. */
+  /** One of `deviceNames`. Default: `auto`. */
   readonly device?: string
 }
 
@@ -34,7 +34,7 @@ export interface RunOptions extends DeviceOptions {
  */
 export async function* runFiles(
   files: readonly string[],
-  { device: name = 'wasm', ...options }: RunOptions = {},
+  { device: name = 'auto', ...options }: RunOptions = {},
 ): AsyncGenerator<FileResult, void, undefined> {
   const device = await openDevice(name, options)
   try {
