@@ -17,7 +17,20 @@ describe('a small model', () => {
   })
   it.each<[string, (json: Json) => void, RegExp]>([
     ['another salt', (json) => (json.salt = 'g2'), /BROKEN/],
-    ['an argument that there is not', (json) => (json.args.drop_rate = 0.1), /args\.drop_rate: no such argument/],
+    [
+      "an argument that timm's model does not have",
+      (json) => {
+        json.model = 'efficientvim_m1_dist'
+        json.args.drop_rate = 0.1
+      },
+      /args\.drop_rate: no such argument/,
+    ],
+    ['a flag that nothing reads', (json) => (json.amp = true), /amp: .*not supported yet|not supported yet.*amp/s],
+    [
+      'a tensor that no stage has',
+      (json) => (json.features = { 'stages.0.norm': json.logits }),
+      /stages\.0\.norm.*EfficientViM/s,
+    ],
     ['a model that there is not', (json) => (json.model = 'EfficientViM_M9'), /there is no model "EfficientViM_M9"/],
     ['states that are not those of the file', (json) => (json.args.state_dim = [9, 5, 4]), /state.*BROKEN|BROKEN/],
     ['a rule for filling that is not known', (json) => (json.extra_fill_rules[0].value = 'v * v'), /not supported yet/],
@@ -25,6 +38,15 @@ describe('a small model', () => {
     const { status, out, err } = await golden('--device', 'reference', changed(file, change))
     expect(out + err).toMatch(message)
     expect(status).not.toBe(0)
+  })
+  it("keywords that the authors' class ignores change nothing", async () => {
+    const { out, status } = await golden(
+      '--device',
+      'reference',
+      changed(file, (json) => Object.assign(json.args, { drop_path_rate: 0.1, bn_weight_init: 0, pretrained: null })),
+    )
+    expect(out).toMatch(/1 file: 1 holds/)
+    expect(status).toBe(0)
   })
 })
 

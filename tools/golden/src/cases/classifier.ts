@@ -1,4 +1,4 @@
-import type { Module } from '@scanline/nn'
+import { captureBuffers, type Module } from '@scanline/nn'
 import { scope, type Tensor } from '@scanline/tensor'
 import { NotSupportedError } from '../errors.js'
 import type { Field } from '../field.js'
@@ -19,10 +19,14 @@ export interface ClassifierKind<M> {
   readonly layout: Layout
   /** Names of stages that a file may give. */
   readonly stageNames: RegExp
+  /** The field that has them: `stages` unless told otherwise. */
+  readonly stagesField?: string
   /** Builds and fills a file's model. */
   readonly build: (file: Field, context: Context) => Promise<{ readonly model: M; readonly salt: string }>
   /** Every tensor that a file may name, `logits` among them. */
   readonly intermediates: (model: M, x: Tensor) => Record<string, Tensor>
+  /** What a file may give of a forward pass in training mode, by the names of its fields. */
+  readonly training?: { readonly fields: readonly string[]; readonly run: (model: M, x: Tensor) => Record<string, Tensor> }
 }
 
 /** Runs a whole classifier, and compares its state dict, its stages and its logits. */
@@ -32,8 +36,11 @@ export async function runClassifier<M extends Module & { forward(x: Tensor): Ten
   kind: ClassifierKind<M>,
 ): Promise<void> {
   const layout = readLayout(file.maybe('layout'), kind.layout)
-  const expected = readExpected(file, context, kind)
-  await noteUnread(context, file, [...modelFields, 'stages', 'logits'])
+  const { stagesField = 'stages', training } = kind
+  const trainedFields = training?.fields ?? []
+  const expected = await readStages(file, context, kind)
+  const trained = trainedFields.flatMap((name) => readOutput(name, file, context))
+  await noteUnread(context, file, [...modelFields, stagesField, 'logits', ...trainedFields])
   const { model, salt } = await kind.build(file, context)
   try {
     model.eval()
@@ -56,19 +63,37 @@ export async function runClassifier<M extends Module & { forward(x: Tensor): Ten
       (run, outputs) => checkTensors(context, run, logits, outputs, 'forward: '),
       ['compiled'],
     )
+
+    if (!training || trained.length === 0) return
+    model.train()
+    const step = (image: Tensor): Record<string, Tensor> =>
+      scope(() => captureBuffers(model, () => training.run(model, image)).result)
+    await execute(context, 'training', step, [x], (run, outputs) => checkTensors(context, run, trained, outputs))
   } finally {
     model.dispose()
   }
 }
 
-function readExpected<M>(file: Field, { device }: Context, { stageNames, family }: ClassifierKind<M>): Expected[] {
+/** The stages that a file gives, and the logits. Names that no stage has are noted. */
+async function readStages<M>(
+  file: Field,
+  context: Context,
+  { stageNames, stagesField = 'stages', family }: ClassifierKind<M>,
+): Promise<Expected[]> {
   const whole = file.maybe('float32_error')
-  const stages = (file.maybe('stages')?.entries() ?? []).map(([name, field]): Expected => {
-    if (!stageNames.test(name)) throw new NotSupportedError(`${field.path} of a ${family}`)
-    return { name, reference: readReference(field), bound: boundOf(device, field.maybe('float32_error'), whole) }
-  })
-  const logits = file.maybe('logits')
-  if (!logits) return stages
-  const bound = boundOf(device, file.maybe('float32_error_logits'), logits.maybe('float32_error'), whole)
-  return [...stages, { name: 'logits', reference: readReference(logits), bound }]
+  const stages: Expected[] = []
+  for (const [name, field] of file.maybe(stagesField)?.entries() ?? [])
+    await context.part(field.path, () => {
+      if (!stageNames.test(name)) throw new NotSupportedError(`a tensor of this name of a ${family}`)
+      stages.push({ name, reference: readReference(field), bound: boundOf(context.device, field.maybe('float32_error'), whole) })
+    })
+  return [...stages, ...readOutput('logits', file, context, file.maybe('float32_error_logits'))]
+}
+
+/** A field of the file, if it is there. `error` is the place that tells its error best. */
+function readOutput(name: string, file: Field, { device }: Context, error?: Field): Expected[] {
+  const field = file.maybe(name)
+  if (!field) return []
+  const bound = boundOf(device, error, field.maybe('float32_error'), file.maybe('float32_error'))
+  return [{ name, reference: readReference(field), bound }]
 }

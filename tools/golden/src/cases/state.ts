@@ -61,14 +61,23 @@ export async function fillModule(
 
 /**
  * Compares a module's state dict and size with a file's, or an entry's, and fills it as that says. `actual` is the state dict
- * where its names are not the module's own; `prefix` goes before the names of the checks.
+ * where its names or shapes are not the module's own, `rules` what has the `extra_fill_rules`; `prefix` goes before the names
+ * of the checks.
  */
 export async function fillListed(
   context: Context,
   entry: Field,
   module: Module,
   salt: string,
-  { prefix = '', actual = module.stateDict() }: { readonly prefix?: string; readonly actual?: ReadonlyMap<string, Tensor> } = {},
+  {
+    prefix = '',
+    actual = module.stateDict(),
+    rules = entry,
+  }: {
+    readonly prefix?: string
+    readonly actual?: ReadonlyMap<string, Pick<Tensor, 'shape' | 'dtype'>>
+    readonly rules?: Field
+  } = {},
 ): Promise<void> {
   const listed = entry.maybe('state')
   const expected = listed && readState(listed)
@@ -76,7 +85,7 @@ export async function fillListed(
   const params = entry.maybe('params')
   if (params) context.check({ name: `${prefix}params`, error: Math.abs(module.parameterCount() - params.count()), bound: 0 })
   const entries = expected ?? [...actual].map(([name, { shape, dtype }]) => ({ name, shape, dtype }))
-  await fillModule(module, entries, salt, entry.maybe('kept'), readFillOptions(entry.maybe('extra_fill_rules')))
+  await fillModule(module, entries, salt, entry.maybe('kept'), readFillOptions(rules.maybe('extra_fill_rules')))
 }
 
 /** A file's `extra_fill_rules`. Throws `NotSupportedError` for others than those of norms that are stored to broadcast. */

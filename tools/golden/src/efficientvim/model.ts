@@ -1,8 +1,8 @@
 import { EfficientViM, type EfficientViMConfig, type EfficientViMVariant, variants } from '@scanline/efficientvim'
 import type { Tensor } from '@scanline/tensor'
 import { type ArgTable, readArgs, requireValue } from '../cases/args.js'
-import { checkState, fillModule, readFillOptions, readState } from '../cases/state.js'
-import type { Field } from '../field.js'
+import { fillListed, readState } from '../cases/state.js'
+import { Field } from '../field.js'
 import type { Context } from '../kind.js'
 
 /** Constructor arguments of stem and stages. */
@@ -15,11 +15,15 @@ export const backboneArgs: ArgTable<EfficientViMConfig> = {
   state_dim: (value) => ({ stateDim: value.shape() }),
 }
 
-const args: ArgTable<EfficientViMConfig> = {
+const published: ArgTable<EfficientViMConfig> = {
   ...backboneArgs,
   num_classes: (value) => ({ numClasses: value.count() }),
   distillation: (value) => ({ distillation: value.boolean() }),
-  // timm's names of the same, and what says where weights come from.
+}
+
+/** timm's names of the same, and what says where weights come from. */
+const timm: ArgTable<EfficientViMConfig> = {
+  ...published,
   in_chans: (value) => ({ inChans: value.count() }),
   distilled: (value) => ({ distillation: value.boolean() }),
   drop_path_rate: (value) => ({ dropPathRate: value.number() }),
@@ -39,9 +43,6 @@ export function namedConfig(model: Field): EfficientViMConfig {
   return model.fail(`there is no model "${name}"; there are EfficientViM, EfficientViM_M1 … EfficientViM_M4 and timm's names`)
 }
 
-/** Fields of a file that say what is built and run. */
-export const modelFields = ['args', 'input', 'layout', 'state', 'kept', 'extra_fill_rules']
-
 export interface FilledModel {
   readonly model: EfficientViM
   readonly config: EfficientViMConfig
@@ -52,21 +53,34 @@ export interface FilledModel {
 const flat = ({ shape }: Tensor): readonly number[] =>
   shape.length > 2 && shape.every((d, i) => i === 1 || d === 1) ? [shape[1]] : shape
 
+/** The authors' classes and their variants, by their own names. */
+const isPublished = (model: string): boolean => /^EfficientViM(_|$)/.test(model)
+
+/** The arguments of the authors' constructors, which take every keyword and ignore those that they do not know. */
+export function readKnownArgs<T>(args: Field | undefined, table: ArgTable<T>): Partial<T> {
+  if (!args) return {}
+  const read = args.entries().filter(([name]) => Object.hasOwn(table, name))
+  return readArgs(new Field(Object.fromEntries(read.map(([name, { value }]) => [name, value])), args.path), table)
+}
+
 /** Builds a file's model, compares its state dict and its size with the file's, and fills it. */
 export async function buildModel(file: Field, context: Context): Promise<FilledModel> {
   const { backend, dtype } = context.device
-  const config = { ...namedConfig(file.at('model')), ...readArgs(file.maybe('args'), args) }
+  const name = file.at('model')
+  const args = file.maybe('args')
+  const config = {
+    ...namedConfig(name),
+    ...(isPublished(name.string()) ? readKnownArgs(args, published) : readArgs(args, timm)),
+  }
   const salt = file.at('salt').string()
   const model = new EfficientViM(config, { device: backend, dtype })
   try {
     const listed = file.maybe('state')
-    const expected = listed && readState(listed)
-    const timm = expected?.some(({ name, shape }) => name === 'norm.0.weight' && shape.length === 1)
-    const entries = [...model.stateDict()].map(([name, t]) => ({ name, shape: timm ? flat(t) : t.shape, dtype: t.dtype }))
-    if (expected) checkState(context, 'state', new Map(entries.map((entry) => [entry.name, entry])), expected)
-    const params = file.maybe('params')
-    if (params) context.check({ name: 'params', error: Math.abs(model.parameterCount() - params.count()), bound: 0 })
-    await fillModule(model, expected ?? entries, salt, file.maybe('kept'), readFillOptions(file.maybe('extra_fill_rules')))
+    const flattened = listed && readState(listed).some((entry) => entry.name === 'norm.0.weight' && entry.shape.length === 1)
+    const actual = flattened
+      ? new Map([...model.stateDict()].map(([key, t]) => [key, { shape: flat(t), dtype: t.dtype }]))
+      : model.stateDict()
+    await fillListed(context, file, model, salt, { actual })
     return { model, config, salt }
   } catch (error) {
     model.dispose()

@@ -1,17 +1,13 @@
 import { type BackboneConfig, EfficientViMBackbone, EfficientViMFpn, type FpnOptions } from '@scanline/efficientvim'
 import { Module, type ModuleOptions } from '@scanline/nn'
 import { scope, type Tensor } from '@scanline/tensor'
-import { type ArgTable, readArgs } from '../cases/args.js'
-import { boundOf } from '../cases/bound.js'
-import { execute } from '../cases/execute.js'
-import { inLayout, readInput } from '../cases/layout.js'
-import { checkState, fillModule, readFillOptions, readState } from '../cases/state.js'
-import { checkTensors } from '../cases/tensors.js'
+import type { ArgTable } from '../cases/args.js'
+import type { Block } from '../efficientvim/blocks.js'
+import { runLayer } from '../efficientvim/layer.js'
 import { isEfficientViM, stateNames } from '../efficientvim/match.js'
-import { backboneArgs, namedConfig } from '../efficientvim/model.js'
-import { Field } from '../field.js'
-import { type Context, type Kind, noteUnknown } from '../kind.js'
-import { readReference } from '../reference.js'
+import { backboneArgs, namedConfig, readKnownArgs } from '../efficientvim/model.js'
+import type { Field } from '../field.js'
+import { type Kind, noteUnread } from '../kind.js'
 
 interface DenseArgs extends BackboneConfig, Omit<FpnOptions, 'device'> {
   readonly frozenStages?: number
@@ -52,47 +48,29 @@ class Dense extends Module {
   }
 }
 
+/** Its outputs are those of the file, finest first. */
+function build(entry: Field, options: ModuleOptions): Block {
+  const config = readKnownArgs(entry.maybe('args'), args)
+  const module = stateNames(entry)('neck') ? new Dense(config, options) : backboneOf(config, options)
+  const names = entry.at('outputs').keys()
+  const run = (x: Tensor): Record<string, Tensor> => {
+    const maps = module.forward(x)
+    if (maps.length !== names.length) throw new Error(`gives ${maps.length} maps, the file has ${names.length}`)
+    return Object.fromEntries(maps.map((map, i) => [names[i], map]))
+  }
+  return { module, run }
+}
+
 /** Backbones of detectors and segmenters, alone and with their feature pyramid. */
 export const efficientvimDense: Kind = {
   name: 'EfficientViM dense',
   matches: (file) => isEfficientViM(file) && file.has('backbones'),
   run: async (file, context) => {
-    await noteUnknown(context, file, ['backbones', 'extra_fill_rules'])
+    const { backend: device, dtype } = context.device
+    await noteUnread(context, file, ['backbones', 'extra_fill_rules'])
     for (const [i, entry] of file.at('backbones').list().entries()) {
       const name = `backbones[${i}] ${entry.at('name').string()}`
-      await context.part(name, () => runBackbone(name, file, entry, context))
+      await context.part(name, () => runLayer(name, file, entry, context, build(entry, { device, dtype })))
     }
   },
-}
-
-async function runBackbone(name: string, file: Field, entry: Field, context: Context): Promise<void> {
-  await noteUnknown(context, entry, ['args', 'state', 'kept', 'inputs', 'outputs'])
-  const salt = (entry.maybe('salt') ?? file.at('salt')).string()
-  const options = { device: context.device.backend, dtype: context.device.dtype }
-  const config = readArgs(entry.maybe('args'), args)
-  const model = stateNames(entry)('neck') ? new Dense(config, options) : backboneOf(config, options)
-  const input = new Field({ shape: entry.at('inputs').at('input').shape() }, `${entry.path}.inputs.input`)
-  using x = readInput(context, `${name}, input`, input, salt, 'NCHW')
-  try {
-    const entries = readState(entry.at('state'))
-    checkState(context, `${name}, state`, model.stateDict(), entries)
-    await fillModule(model, entries, salt, entry.maybe('kept'), readFillOptions(file.maybe('extra_fill_rules')))
-    model.eval()
-    const outputs = entry.at('outputs').entries()
-    const expected = outputs.map(([key, field]) => ({
-      name: `${name} ${key}`,
-      reference: readReference(field),
-      bound: boundOf(context.device, field.maybe('float32_error'), entry.maybe('float32_error')),
-    }))
-    const run = (image: Tensor): Record<string, Tensor> =>
-      scope(() =>
-        Object.fromEntries(model.forward(image).map((map, i) => [expected[i]?.name ?? `${name} ${i}`, inLayout(map, 'NCHW')])),
-      )
-    await execute(context, name, run, [x], (mode, found) => {
-      context.check({ name: `${name}, outputs`, run: mode, error: Math.abs(found.size - expected.length), bound: 0 })
-      checkTensors(context, mode, expected, found)
-    })
-  } finally {
-    model.dispose()
-  }
 }
