@@ -6,6 +6,7 @@ import { foldNormShared } from './fold-norm-shared.js'
 import { foldScale } from './fold-scale.js'
 import { foldSkip } from './fold-skip.js'
 import { fuse } from './fuse.js'
+import { joinPads } from './join-pads.js'
 import { mergeProducts } from './merge-products.js'
 import { simplify } from './simplify.js'
 import { splitAddNorm } from './split-add-norm.js'
@@ -15,6 +16,7 @@ import { splitColumns } from './split-columns.js'
 export const passes: readonly { readonly name: string; readonly run: (graph: Graph) => Graph }[] = [
   { name: 'drop dead code', run: dropDeadCode },
   { name: 'simplify', run: simplify },
+  { name: 'join pads', run: joinPads },
   { name: 'split add norm', run: splitAddNorm },
   { name: 'fold norm affine', run: foldNormAffine },
   { name: 'fold shared norm affine', run: foldNormShared },
