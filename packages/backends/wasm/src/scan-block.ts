@@ -18,9 +18,9 @@ import { decayFactors } from './vector-math.js'
 /** Channels of an item: a cache line of each row. */
 const together = 16
 
-/** Steps of a block, and the most bytes for its decay factors: with the rest they stay in the nearest cache. */
+/** Steps of a block, and the most bytes for a vector's decay factors: those of two stay with the rest in the nearest cache. */
 const longestBlock = 16
-const factorBytes = 16 * 1024
+const factorBytes = 8 * 1024
 
 /** States that are worked on without a loop: they and the rest fit the registers. */
 const straight = 8
@@ -39,7 +39,7 @@ function scratchLayout(sizes: Sizes) {
   const inputs = stepSizes + byStep
   const totals = inputs + byStep
   const factors = totals + byStep
-  return { rates: 0, h: byState, stepSizes, inputs, totals, factors, size: factors + 16 * blockSteps(sizes) * sizes.states }
+  return { rates: 0, h: byState, stepSizes, inputs, totals, factors, size: factors + 2 * 16 * blockSteps(sizes) * sizes.states }
 }
 
 export const scratchBytes = (sizes: Sizes): number => scratchLayout(sizes).size
@@ -81,13 +81,16 @@ export interface ScanLoops {
   /** Decay factors, with limits to the exponent, and for blocks that need none. */
   readonly limited: FunctionRef
   readonly plain: FunctionRef
-  readonly states: FunctionRef
+  /** The states of one vector, and of two with the same b and c. */
+  readonly one: FunctionRef
+  readonly two: FunctionRef
 }
 
 export const scanLoops = (k: KernelBuilder, params: ScanParams): ScanLoops => ({
   limited: factorLoop(k, params, true),
   plain: factorLoop(k, params, false),
-  states: stateLoop(k, params),
+  one: stateLoop(k, params, 1),
+  two: stateLoop(k, params, 2),
 })
 
 /** Writes factors [count, S] of four channels. */
@@ -96,7 +99,7 @@ const factorLoop = (k: KernelBuilder, { states, reverse }: ScanParams, limited: 
     const decay = decayFactors(k, f, { limited })
     f.for(0, count, 1, () => {
       const size = f.let(v128.load(sizes))
-      eachRun(f, states, (base, run) => {
+      eachRun(f, states, straight, (base, run) => {
         const at = (pointer: Local<'i32'>) => (base ? i32.add(pointer, i32.mul(base, 16)) : pointer)
         // Two at a time hide each other's latency and leave the constants in their registers.
         for (let first = 0; first < run.length; first += 2) {
@@ -110,34 +113,42 @@ const factorLoop = (k: KernelBuilder, { states, reverse }: ScanParams, limited: 
     })
   })
 
-/** Takes the states [S, 4] through `count` steps and adds Σ c h to the totals. */
-const stateLoop = (k: KernelBuilder, { states, reverse, outer }: ScanParams): FunctionRef =>
-  k.helper(`states${reverse ? 'Reverse' : ''}`, 8, (f, [h, factors, inputs, totals, b, c, row, count]) => {
+/** Takes the states [S, 4] of one or two vectors through `count` steps and adds Σ c h to the totals. */
+const stateLoop = (k: KernelBuilder, params: ScanParams, vectors: 1 | 2): FunctionRef => {
+  const { states, reverse, outer } = params
+  const factorsOf = 16 * blockSteps(params) * states
+  return k.helper(`states${vectors}${reverse ? 'Reverse' : ''}`, 8, (f, [h, factors, inputs, totals, b, c, row, count]) => {
     const [strideB, strideC] = [outer[3][1], outer[4][1]]
-    eachRun(f, states, (base, run) => {
+    const ns = Array.from({ length: vectors }, (_, n) => n)
+    eachRun(f, states, straight / vectors, (base, run) => {
       const fromState = (pointer: Value<'i32'>, bytes: number) => f.let(base ? i32.add(pointer, i32.mul(base, bytes)) : pointer)
       const [own, factor] = [fromState(h, 16), fromState(factors, 16)]
       const [rowB, rowC] = [fromState(b, 4), fromState(c, 4)]
       const [input, total] = [f.let(inputs), f.let(totals)]
-      const held = run.map((s) => f.let(v128.load(own, 16 * s)))
+      const held = ns.map((n) => run.map((s) => f.let(v128.load(own, 16 * (s + states * n)))))
       f.for(0, count, 1, () => {
-        const x = f.let(v128.load(input))
-        const sum = f.let(v128.load(total))
-        for (const s of run) {
-          const state = held[s - run[0]]
-          f.set(state, k.madd(v128.load(factor, 16 * s), state, f32x4.mul(x, v128.load32_splat(rowB, 4 * s))))
-          f.set(sum, k.madd(v128.load32_splat(rowC, 4 * s), state, sum))
-          // Stored each time, as V8 loads whatever it can before anything else, and only a store holds it up.
-          f.store.v128(total, sum)
+        const x = ns.map((n) => f.let(v128.load(input, 16 * n)))
+        const sum = ns.map((n) => f.let(v128.load(total, 16 * n)))
+        for (const [i, s] of run.entries()) {
+          const weight = f.let(v128.load32_splat(rowB, 4 * s))
+          const read = f.let(v128.load32_splat(rowC, 4 * s))
+          for (const n of ns) {
+            const state = held[n][i]
+            f.set(state, k.madd(v128.load(factor, 16 * s + factorsOf * n), state, f32x4.mul(x[n], weight)))
+            f.set(sum[n], k.madd(read, state, sum[n]))
+            // Stored each time, as V8 loads whatever it can before anything else, and only a store holds it up.
+            f.store.v128(total, sum[n], 16 * n)
+          }
         }
         f.set(factor, i32.add(factor, 16 * states))
         for (const pointer of [input, total]) f.set(pointer, i32.add(pointer, row))
         f.set(rowB, i32.add(rowB, reverse ? -strideB : strideB))
         f.set(rowC, i32.add(rowC, reverse ? -strideC : strideC))
       })
-      for (const s of run) f.store.v128(own, held[s - run[0]], 16 * s)
+      for (const n of ns) for (const [i, s] of run.entries()) f.store.v128(own, held[n][i], 16 * (s + states * n))
     })
   })
+}
 
 export interface Scan {
   readonly params: ScanParams
@@ -225,19 +236,23 @@ export function emitScan(k: KernelBuilder, f: FunctionBuilder, scan: Scan): void
       }
     })
 
-    spots.forEach((_, n) => {
+    const factorsAt = (n: number) => (n % 2 === 0 ? factors : f.let(i32.add(factors, 16 * block * states)))
+    for (const n of spots.keys()) {
       const largest = f.let<'v128'>(f32x4.const(0))
       const end = f.let(i32.add(sizes, i32.mul(count, row)))
       f.for(sizes, end, row, (at) => f.set(largest, f32x4.pmax(largest, f32x4.abs(v128.load(at, 16 * n)))))
-      const args = [rates[n], i32.add(sizes, 16 * n), row, factors, count]
+      const args = [rates[n], i32.add(sizes, 16 * n), row, factorsAt(n), count]
       f.if(
         v128.any_true(f32x4.gt(f32x4.mul(largest, fastest[n]), k.splat(126))),
         () => f.do(call(loops.limited, ...args)),
         () => f.do(call(loops.plain, ...args)),
       )
+      if (n % 2 === 0 && n + 1 < spots.length) continue
+      const first = n - (n % 2)
       const [rowB, rowC] = [b, c].map((rows) => along(rows, start))
-      f.do(call(loops.states, h[n], factors, i32.add(inputs, 16 * n), i32.add(totals, 16 * n), rowB, rowC, row, count))
-    })
+      const loop = n % 2 === 0 ? loops.one : loops.two
+      f.do(call(loop, h[first], factors, i32.add(inputs, 16 * first), i32.add(totals, 16 * first), rowB, rowC, row, count))
+    }
 
     f.do(call(toOutputs, totals, along(y, start), z ? along(z, start) : 0, count))
   })
@@ -251,15 +266,16 @@ export function emitLastState(f: FunctionBuilder, { params, spots, scratch }: Sc
     separate(f, states, f.let(i32.add(scratch, h + 16 * states * n)), to, i32.add(i32.mul(image, channels), channel), lanes)
 }
 
-/** Visits the states in runs of eight, the last perhaps shorter: the first of a run, and offsets from it. */
+/** Visits the states in runs of `length`, the last perhaps shorter: the first of a run, and offsets from it. */
 function eachRun(
   f: FunctionBuilder,
   states: number,
+  length: number,
   visit: (base: Local<'i32'> | undefined, run: readonly number[]) => void,
 ): void {
   const range = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i)
-  const whole = states - (states % straight)
-  if (whole > straight) f.for(0, whole, straight, (base) => visit(base, range(0, straight)))
-  else if (whole > 0) visit(undefined, range(0, straight))
-  if (states % straight > 0) visit(undefined, range(whole, states % straight))
+  const whole = states - (states % length)
+  if (whole > length) f.for(0, whole, length, (base) => visit(base, range(0, length)))
+  else if (whole > 0) visit(undefined, range(0, length))
+  if (states % length > 0) visit(undefined, range(whole, states % length))
 }

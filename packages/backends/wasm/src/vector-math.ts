@@ -145,7 +145,13 @@ const boundedExp: VectorFunction = (k, f, argument) => {
 /** 1 / (1 + e⁻ˣ), 2.5 ulp; 0 below e⁻⁸⁸, where only denormals are left. */
 export const sigmoid: VectorFunction = (k, f, argument) => {
   const x = f.let(argument)
-  const e = boundedExp(k, f, f32x4.neg(f32x4.pmin(x, k.splat(87))))
+  // e⁻ˣ as in `boundedExp`, of the negative remainder.
+  const bounded = f.let(f32x4.pmin(x, k.splat(87)))
+  const shifted = f.let(k.madd(bounded, k.splat(-Math.LOG2E), k.splat(roundingBias)))
+  const n = f.let(f32x4.sub(shifted, k.splat(roundingBias)))
+  const r = f.let(k.madd(n, k.splat(ln2Low), k.madd(n, k.splat(ln2High), bounded)))
+  const p = horner(k, r, [1, -1, 0.5, -0.1666664481163025, 0.04167125001549721, -0.008359112776815891, 0.0013538763159886003])
+  const e = i32x4.add(p, i32x4.shl(shifted, 23))
   const result = f32x4.div(k.splat(1), f32x4.add(e, k.splat(1)))
   return v128.andnot(result, f32x4.lt(x, k.splat(-88)))
 }
