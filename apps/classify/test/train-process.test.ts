@@ -84,7 +84,7 @@ const flags = [
     '0.9',
   ],
   ...['--mixup', '0.8', '--cutmix', '1', '--reprob', '0.25', '--aa', 'rand-m9-mstd0.5-inc1', '--set', 'mixOn=bytes'],
-  ...['--checkpoint-hist', '2', '--threads', '1', '--workers', '1'],
+  ...['--checkpoint-hist', '2', '--device', 'wasm', '--threads', '1', '--workers', '1'],
 ]
 
 describe('a run', () => {

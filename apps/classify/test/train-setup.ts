@@ -19,9 +19,9 @@ export function dataset({ each = 9, classes = names as readonly string[], lastin
 /** A network of every family that trains in a moment. */
 export const tiny = {
   test_mambaout: { depths: [1, 1, 1, 1], dims: [8, 12, 16, 24] },
-  mamba_vision_T: { dim: 8, inDim: 8, depths: [1, 1, 2, 2], numHeads: [1, 1, 2, 2], windowSize: [8, 8, 2, 1] },
+  mamba_vision_T: { dim: 8, inDim: 8, depths: [1, 1, 2, 0], numHeads: [1, 1, 2, 2], windowSize: [8, 8, 2, 1] },
   vim_tiny: { depth: 2, embedDim: 16, patchSize: 8, stride: 8, stateDim: 4 },
-  efficientvim_m1: { embedDim: [16, 24, 32], depths: [1, 1, 1], stateDim: [4, 4, 4] },
+  efficientvim_m1: { embedDim: [16, 24], depths: [1, 1], stateDim: [4, 4] },
 } as const
 
 /** The hash of every file of a run that must not depend on how often it was interrupted. */
