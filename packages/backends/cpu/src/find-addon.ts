@@ -150,8 +150,9 @@ export function explainFailure(message: string, path: string): { readonly proble
   if (glibc !== undefined)
     return { problem: `needs glibc ${glibc} or newer`, remedy: 'use a newer system, or build it on this one, in a checkout' }
   const problem = `could not be loaded (${message.includes(path) ? message : `${path}: ${message}`})`
+  // glibc says "cannot open" of a file for another processor; it is there, else it would not have been tried.
   const foreign =
-    /invalid ELF header|wrong ELF class|libc\.musl|ld-linux|Error relocating|not a mach-o|incompatible architecture/i
+    /invalid ELF header|wrong ELF class|cannot open shared object|Error relocating|not a mach-o|incompatible architecture/i
   if (foreign.test(message))
     return { problem, remedy: 'it was made for another system; install again on this machine instead of copying node_modules' }
   return { problem, remedy: 'install or build it again' }

@@ -105,6 +105,7 @@ describe('the addon', () => {
     ["/lib/libc.so.6: version `GLIBC_2.35' not found (required by /m/scanline.node)", /^needs glibc 2.35/, /newer system/],
     ['/m/scanline.node: invalid ELF header', /could not be loaded \(.*invalid ELF header\)/, /copying node_modules/],
     ['libc.musl-x86_64.so.1: cannot open shared object file', /libc\.musl/, /made for another system/],
+    ['/m/scanline.node: cannot open shared object file: No such file or directory', /\(.*cannot open/, /made for another system/],
     ['Module did not self-register', /did not self-register/, /install or build it again/],
   ])('that does not load: %s', (message, problem, remedy) => {
     const load = () => {
