@@ -53,6 +53,7 @@ describe('modelInfo', () => {
     const tiny = 'vim_tiny_patch16_stride8_224_bimambav2_final_pool_mean_abs_pos_embed_with_midclstok_div2'
     expect(modelInfo(tiny).name).toBe('vim_tiny_stride8')
     expect(modelInfo('EfficientViM_M4').name).toBe('efficientvim_m4.e450_in1k')
+    expect(modelInfo('EfficientViM_M2_dist').name).toBe('efficientvim_m2_dist.in1k')
     for (const { aliases = {}, models } of families)
       for (const [alias, architecture] of Object.entries(aliases)) {
         expect(models.map((m) => m.architecture)).toContain(architecture)

@@ -82,7 +82,10 @@ const models: readonly ModelInfo[] = [
 export const efficientvim: Family = {
   name: 'efficientvim',
   models,
-  aliases: Object.fromEntries([1, 2, 3, 4].map((n) => [`EfficientViM_M${n}`, `efficientvim_m${n}`])),
+  // The distilled ones are named as their files are.
+  aliases: Object.fromEntries(
+    [1, 2, 3, 4].flatMap((n) => ['', '_dist'].map((kind) => [`EfficientViM_M${n}${kind}`, `efficientvim_m${n}${kind}`])),
+  ),
   create: (architecture, { dropRate, imgSize: _, ...overrides }, options) => {
     if (dropRate) throw new ArgumentError(`EfficientViM has no dropout, so dropRate must be 0, got ${dropRate}`)
     return new EfficientViM({ ...variants[architecture as EfficientViMVariant], ...overrides }, options)
