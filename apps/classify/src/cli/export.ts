@@ -72,7 +72,8 @@ async function load(options: ExportOptions, device: CreateModelOptions['device']
   const progress = progressOn(stderr, 'MB')
   let weights: Awaited<ReturnType<typeof openWeights>> | undefined
   try {
-    if (options.weights !== undefined) weights = await openWeights(options.weights, { hub, signal, progress })
+    if (options.weights !== undefined)
+      weights = await openWeights(options.weights, { hub, signal, progress, averaged: options.averaged })
     const settings = { device, ...source(options, weights), hub, signal, onProgress: shown(progress) }
     const sized = options.size === undefined ? settings : { ...settings, imgSize: options.size }
     return options.features

@@ -74,7 +74,8 @@ async function load(
   const progress = progressOn(stderr, 'MB')
   let weights: Awaited<ReturnType<typeof openWeights>> | undefined
   try {
-    if (options.weights !== undefined) weights = await openWeights(options.weights, { hub, signal, progress })
+    if (options.weights !== undefined)
+      weights = await openWeights(options.weights, { hub, signal, progress, averaged: options.averaged })
     return await createClassifier({
       model: options.model,
       device,

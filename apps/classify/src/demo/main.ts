@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { openDevice } from '@scanline/devices'
 import { decodeImage, encodePng } from '@scanline/image'
 import { Generator } from '@scanline/tensor'
-import { createWasmBackend } from '@scanline/wasm'
 import type { Prediction } from '../top-k.js'
 import { makeCheckpoint, recipe } from './checkpoint.js'
 import { contactSheet, type SheetEntry } from './contact-sheet.js'
@@ -36,14 +36,14 @@ export async function demo(target: string, own: readonly string[]): Promise<numb
   say(`Scanline demo: an image file goes in, class scores come out.
 
 The published ImageNet weights are a download, so this demo makes a small checkpoint itself: it draws ${recipe.training} pictures
-of six patterns, trains the smallest MambaOut (${recipe.model}) on them from scratch, here, on WebAssembly, and then
+of six patterns, trains the smallest MambaOut (${recipe.model}) on them from scratch, here, and then
 classifies pictures that the model has not seen, with the real command line. It knows these six patterns and nothing else.
 `)
   const weights = join(folder, 'patterns.safetensors')
   const classes = join(folder, 'classes.txt')
-  const device = await createWasmBackend()
+  const device = await openDevice()
   const threads = device.capabilities.threads
-  say(`1. Training on ${threads} thread${threads === 1 ? '' : 's'}, until the mean loss is low`)
+  say(`1. Training on ${device.name}, ${threads} thread${threads === 1 ? '' : 's'}, until the mean loss is low`)
   try {
     const { parameters, accuracy } = await makeCheckpoint(weights, device, (epoch, loss) =>
       say(`   pass ${epoch}: mean loss ${loss.toFixed(3)}, ${seconds(started)}`),

@@ -13,6 +13,7 @@ export class RunConsole {
   #imagesPerUpdate = 0
   #updatesPerEpoch = 0
   #epochs = 0
+  #toJudge = 0
   /** Of the updates since the last one of an earlier epoch, without validation. */
   #since = performance.now()
   #images = 0
@@ -42,18 +43,17 @@ export class RunConsole {
     this.note(text)
   }
 
-  begin({
-    imagesPerUpdate,
-    updatesPerEpoch,
-    epochs,
-  }: {
-    imagesPerUpdate: number
-    updatesPerEpoch: number
-    epochs: number
+  begin(run: {
+    readonly imagesPerUpdate: number
+    readonly updatesPerEpoch: number
+    readonly epochs: number
+    /** Images of a validation, twice where averaged weights are judged too. */
+    readonly toJudge: number
   }): void {
-    this.#imagesPerUpdate = imagesPerUpdate
-    this.#updatesPerEpoch = updatesPerEpoch
-    this.#epochs = epochs
+    this.#imagesPerUpdate = run.imagesPerUpdate
+    this.#updatesPerEpoch = run.updatesPerEpoch
+    this.#epochs = run.epochs
+    this.#toJudge = run.toJudge
     this.#since = performance.now()
   }
 
@@ -73,7 +73,7 @@ export class RunConsole {
   evaluate(images: number): void {
     if (this.#judged === 0) this.#bar.clear()
     this.#judged += images
-    this.#bar.update(this.#judged, undefined, 'validating')
+    this.#bar.update(this.#judged, this.#toJudge, 'validating')
   }
 
   epoch({ epoch, train, eval: found, lr }: EpochSummary, best: boolean): void {

@@ -70,7 +70,8 @@ async function run(
           )
           if (before) say.line(`goes on in epoch ${before.epoch + 1}, update ${before.updatesDone + 1}`)
           best = before?.best?.metric
-          say.begin({ imagesPerUpdate: perDevice * accumulation, updatesPerEpoch, epochs })
+          const toJudge = folders.validation.samples.length * (recipe.average === undefined ? 1 : 2)
+          say.begin({ imagesPerUpdate: perDevice * accumulation, updatesPerEpoch, epochs, toJudge })
         },
         update: (report) => say.update(report),
         evaluate: (images) => say.evaluate(images),
