@@ -12,6 +12,7 @@ const files = [
   'drop_path',
   'sync_bn',
   'finetune',
+  'flops',
   'checkpoint_policy',
   'toy_training',
 ]
@@ -40,6 +41,7 @@ test.each<[string, string, string, (json: Json) => unknown]>([
   ['a rate of dropping', 'drop_path', 'vim small', (json) => (json.rates.at(-1).depths = [23])],
   ['a statistic', 'sync_bn', 'synchronized.running_var', (json) => (json.synchronized.running_var[1] += 1e-4)],
   ['an epoch', 'finetune', 'epoch_counts[0]', (json) => json.epoch_counts[0].updates_per_epoch++],
+  ['a threshold', 'flops', 'rows[7] long', (json) => (json.rows[7].threshold_L = 6145)],
   ['a kept file', 'checkpoint_policy', 'cases[0]', (json) => (json.cases[0].max_history = 2)],
   ['a loss', 'toy_training', 'adamw_accumulate', (json) => (json.cases[0].log[11].loss += 1e-5)],
 ])('%s that differs is broken', async (_, name, check, change) => {

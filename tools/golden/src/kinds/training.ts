@@ -4,6 +4,7 @@ import { trainingClipping } from './training-clipping.js'
 import { trainingDropPath } from './training-drop-path.js'
 import { trainingEma } from './training-ema.js'
 import { trainingFinetune } from './training-finetune.js'
+import { trainingFlops } from './training-flops.js'
 import { trainingLosses } from './training-losses.js'
 import { trainingMixup } from './training-mixup.js'
 import { trainingOptimizers } from './training-optimizers.js'
@@ -24,6 +25,7 @@ export const trainingKinds: readonly Kind[] = [
   trainingDropPath,
   trainingSyncBn,
   trainingFinetune,
+  trainingFlops,
   trainingCheckpointPolicy,
   trainingRuns,
 ]
