@@ -61,7 +61,7 @@ describe('train', () => {
     )
     expect(text(folder, 'args.yaml')).toMatch(/"betas":\[0.8,0.99\].*"rate":0.003/)
     expect(text(folder, 'log.txt')).toBe(stdout)
-    expect(stdout).toMatch(/^epoch 1\/2 {2}train loss \d\.\d{4} {2}val loss .* images\/s {2}best$/m)
+    expect(stdout).toMatch(/^epoch 1\/2 {2}train loss \d\.\d{4} {2}val loss .* images\/s {2}input \d+ % {2}best$/m)
     const report = text(folder, 'report.html')
     expect(report.match(/<svg/g)).toHaveLength(3)
     expect(report).not.toMatch(/src=|href=(?!"#)|@import/)

@@ -13,11 +13,14 @@ export function trainBatches(
   { recipe, model, mixupOffEpoch }: TrainSettings,
   classes: number,
   device: Backend,
+  /** Told how long each batch took from being asked for, in milliseconds: what training waits for its images. */
+  onInput: (ms: number) => void,
 ): (epoch: number, from: number) => AsyncGenerator<TrainBatch> {
   const { seed, mix, size, labelSmoothing } = recipe
   const finish = finisher(trainConfig(recipe, model), seed)
   return async function* (epoch, from) {
     const mixed = mixes(recipe) && !(mixupOffEpoch > 0 && epoch >= mixupOffEpoch)
+    let asked = performance.now()
     for await (const { images, labels, shape, places, index } of loader.epoch(epoch, { from })) {
       const plan: SampleMix[] = mixed
         ? planMix(mix, shape[0], [size, size], drawsFrom(streamFor('mix', seed, epoch, index)))
@@ -28,10 +31,13 @@ export function trainBatches(
         values = new Float32Array(pixels.length)
         finish(pixels, epoch, places, values as Float32Array)
       }
-      yield {
+      const batch = {
         images: tensor(values as Float32Array, { shape, device }),
         targets: tensor(mixTargets(labels, classes, plan, labelSmoothing), { shape: [shape[0], classes], device }),
       }
+      onInput(performance.now() - asked)
+      yield batch
+      asked = performance.now()
     }
   }
 }

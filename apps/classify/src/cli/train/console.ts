@@ -19,6 +19,9 @@ export class RunConsole {
   #images = 0
   #judged = 0
   #rate = 0
+  /** Milliseconds of the epoch so far, and of those the ones that were spent on getting images. */
+  #elapsed = 0
+  #input = 0
 
   constructor(folder: string, io: Io) {
     this.#io = io
@@ -59,7 +62,8 @@ export class RunConsole {
 
   update({ epoch, update, loss }: UpdateReport): void {
     this.#images += this.#imagesPerUpdate
-    this.#rate = this.#images / ((performance.now() - this.#since) / 1000)
+    this.#elapsed = performance.now() - this.#since
+    this.#rate = this.#images / (this.#elapsed / 1000)
     this.#judged = 0
     const done = epoch * this.#updatesPerEpoch + update + 1
     // The bar is that of the whole run, so that its time left is too.
@@ -68,6 +72,10 @@ export class RunConsole {
       this.#epochs * this.#updatesPerEpoch * this.#imagesPerUpdate,
       `epoch ${epoch + 1}/${this.#epochs} loss ${loss.toFixed(3)} ${this.#rate.toFixed(0)} images/s`,
     )
+  }
+
+  input(ms: number): void {
+    this.#input += ms
   }
 
   evaluate(images: number): void {
@@ -86,10 +94,12 @@ export class RunConsole {
         `top-1 ${top1!.toFixed(2)} %${plain === undefined ? '' : ` (plain ${plain.toFixed(2)} %)`}`,
         `top-5 ${top5!.toFixed(2)} %`,
         `lr ${lr!.toExponential(2)}`,
-        `${this.#rate.toFixed(1)} images/s${best ? '  best' : ''}`,
+        `${this.#rate.toFixed(1)} images/s`,
+        `input ${((100 * this.#input) / this.#elapsed).toFixed(0)} %${best ? '  best' : ''}`,
       ].join('  '),
     )
     this.#images = 0
+    this.#input = 0
     this.#judged = 0
     this.#since = performance.now()
   }

@@ -26,6 +26,8 @@ export interface SessionEvents {
   /** Everything is compiled; `before` is where a resumed run goes on. */
   begin(start: { readonly updatesPerEpoch: number; readonly epochs: number; readonly before: Progress | undefined }): void
   update(report: UpdateReport): void
+  /** Milliseconds that a batch was waited for. */
+  input(ms: number): void
   evaluate(images: number): void
   epoch(summary: EpochSummary): void
 }
@@ -81,7 +83,7 @@ export async function trainModel(
       updatesPerEpoch,
       accumulation: batch.accumulation,
       rate: recipeTimeline(recipe, { updatesPerEpoch }),
-      batches: trainBatches(loaders.train, settings, model.numClasses, device),
+      batches: trainBatches(loaders.train, settings, model.numClasses, device, (ms) => events.input(ms)),
       async beforeEpoch(epoch) {
         if (distils(epoch) === distilling) return
         distilling = !distilling

@@ -74,6 +74,7 @@ async function run(
           say.begin({ imagesPerUpdate: perDevice * accumulation, updatesPerEpoch, epochs, toJudge })
         },
         update: (report) => say.update(report),
+        input: (ms) => say.input(ms),
         evaluate: (images) => say.evaluate(images),
         epoch(summary) {
           const value = summary.eval[evalMetric]!
