@@ -34,6 +34,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
                        {
                            InstanceAccessor<&DeviceObject::level>("level"),
                            InstanceAccessor<&DeviceObject::lanes>("lanes"),
+                           InstanceAccessor<&DeviceObject::brain>("bf16"),
                            InstanceAccessor<&DeviceObject::failure>("failure"),
                            InstanceAccessor<&DeviceObject::reserved>("reserved"),
                            InstanceMethod<&DeviceObject::alloc>("alloc"),
@@ -80,6 +81,7 @@ class DeviceObject : public Napi::ObjectWrap<DeviceObject> {
  private:
   Napi::Value level(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), device_->level().name); }
   Napi::Value lanes(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), device_->level().lanes); }
+  Napi::Value brain(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), hasBrain(device_->level())); }
   Napi::Value failure(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), device_->failure()); }
   Napi::Value reserved(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), static_cast<double>(heap_.reserved()));

@@ -52,9 +52,14 @@ struct Level {
   int lanes;
   const KernelEntry* kernels;
   size_t kernelCount;
+  /** Whether products of bfloat16 are compiled in. */
+  bool brain;
   /** Runs multiply-adds on registers alone, `rounds` times; gives the number of floating-point operations. */
   double (*burn)(int64_t rounds);
 };
+
+/** Whether this processor multiplies bfloat16, and the level was compiled for it. */
+bool hasBrain(const Level& level);
 
 /** The best level that this processor has, or the one that is asked for. Throws for one that it lacks. */
 const Level& chooseLevel(const std::string& wanted);

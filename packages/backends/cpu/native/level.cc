@@ -1,6 +1,6 @@
 // The table of one instruction set's kernels: compiled once for each, as the kernels are.
 #include "kernel.h"
-#include "simd/vector.h"
+#include "simd/gemm-bf16.h"
 
 #define SCANLINE_TEXT(x) #x
 #define SCANLINE_QUOTE(x) SCANLINE_TEXT(x)
@@ -51,7 +51,7 @@ namespace scanline {
 extern const Level SCANLINE_LEVEL_OF(SCANLINE_ISA);
 const Level SCANLINE_LEVEL_OF(SCANLINE_ISA) = {
     SCANLINE_QUOTE(SCANLINE_ISA), SCANLINE_ISA::lanes,           SCANLINE_ISA::kernels,
-    sizeof(SCANLINE_ISA::kernels) / sizeof(KernelEntry), SCANLINE_ISA::burn,
+    sizeof(SCANLINE_ISA::kernels) / sizeof(KernelEntry), SCANLINE_ISA::hasBrainTiles, SCANLINE_ISA::burn,
 };
 
 }  // namespace scanline

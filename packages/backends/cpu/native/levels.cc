@@ -34,6 +34,14 @@ std::string availableLevels() {
   return names;
 }
 
+bool hasBrain(const Level& level) {
+#if defined(__x86_64__)
+  return level.brain && __builtin_cpu_supports("avx512bf16");
+#else
+  return level.brain;
+#endif
+}
+
 const Level& chooseLevel(const std::string& wanted) {
 #define SCANLINE_LEVEL(isa) \
   if ((wanted.empty() || wanted == #isa) && runsHere(#isa)) return level_##isa;

@@ -5,7 +5,13 @@ export interface Target {
   readonly threads: number
   /** f32 in a vector: 16 with AVX-512, 8 with AVX2, 4 with NEON. */
   readonly lanes: number
+  /** Whether products of bfloat16 are there, and are to be used unless an op's `precision` says otherwise. */
+  readonly bf16: { readonly available: boolean; readonly byDefault: boolean }
 }
+
+/** Whether a call's products are to be of bfloat16. */
+export const inBf16 = ({ attrs }: OpCall, { bf16 }: Target): boolean =>
+  bf16.available && (attrs.precision === undefined ? bf16.byDefault : attrs.precision === 'bf16')
 
 /**
  * What a native kernel reads, in the order of its constructor (see `encode`): numbers, booleans, names, lists and

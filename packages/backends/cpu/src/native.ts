@@ -5,6 +5,8 @@ export interface NativeDevice {
   readonly level: string
   /** f32 in a vector. */
   readonly lanes: number
+  /** Whether the processor multiplies bfloat16. */
+  readonly bf16: boolean
   /** Why a run failed; empty while none has. */
   readonly failure: string
   /** Bytes taken from the system. */

@@ -1,6 +1,7 @@
 // Dense convolution as a product: the rows of the left side are the patches under the window, read where they lie in the
 // image. Zeros around it were put there before.
 #include "../simd/epilogue.h"
+#include "../simd/gemm-bf16.h"
 #include "../simd/window.h"
 
 SCANLINE_KERNELS_BEGIN
@@ -15,7 +16,8 @@ constexpr int64_t enoughItems = 24;
 
 class Conv2d : public Kernel {
  public:
-  explicit Conv2d(Reader& in) : window_(in), columns_(in.integer()), epilogue_(in), panels_(columns_) {
+  explicit Conv2d(Reader& in)
+      : window_(in), columns_(in.integer()), brain_(in.flag()), epilogue_(in), panels_(columns_) {
     const Window& w = window_;
     // Taps of a row lie side by side, channels included, where nothing is left out between them.
     const bool joined = w.dilation.x == 1 && w.pixelStride == w.channels;
@@ -36,7 +38,9 @@ class Conv2d : public Kernel {
     cost = static_cast<double>(blockPixels_) * static_cast<double>(panels_.padded()) / lanes *
            (1.2 * static_cast<double>(depth_) + epilogue_.cost());
     startBytes_ = (sizeof(float*) * maxTileRows * segments_.size() + 63) / 64 * 64;
-    scratch = startBytes_ + epilogue_.scratch();
+    rowPairs_ = pairsOf(depth_);
+    pairBytes_ = brain_ ? (sizeof(Pair) * static_cast<size_t>((blockPixels_ + 1) * rowPairs_) + 63) / 64 * 64 : 0;
+    scratch = startBytes_ + pairBytes_ + epilogue_.scratch();
   }
 
   void run(std::byte* const* args, const Share& share) const override {
@@ -52,6 +56,8 @@ class Conv2d : public Kernel {
     for (int64_t item = share.begin; item < share.end; item++) {
       const int64_t first = item * blockPixels_;
       const int64_t end = std::min(first + blockPixels_, pixels_);
+      Pair* const pairs = as<Pair>(share.scratch + startBytes_);
+      if (brain_) gatherPairs(image, first, end, pairs);
       for (int64_t panel = 0; panel < panels_.count(); panel++) {
         const int vectors = panels_.vectors(panel);
         const int64_t column = panels_.begin(panel);
@@ -60,18 +66,37 @@ class Conv2d : public Kernel {
           const int64_t pixel = first + (end - first) * t / tiles;
           const int rows = static_cast<int>(first + (end - first) * (t + 1) / tiles - pixel);
           for (int r = 0; r < rows; r++) {
+            if (brain_) {
+              starts[r] = reinterpret_cast<const float*>(pairs + (pixel - first + r) * rowPairs_);
+              continue;
+            }
             const float* const patch = image + patchOffset(pixel + r);
             for (int s = 0; s < segments; s++) starts[s * rows + r] = patch + segments_[static_cast<size_t>(s)];
           }
-          const Tile tile = tileOf(rows, vectors);
-          epilogue_.run([&](const Target& target) { tile({starts, segments, segmentDepth_}, weight + column * depth_, target); },
-                        rows, panels_.columns(panel), out, columns_, extras, pixel, column, share.scratch + startBytes_);
+          const Tile tile = brain_ ? brainTileOf(rows, vectors) : tileOf(rows, vectors);
+          const Left left = brain_ ? Left{starts, 1, rowPairs_} : Left{starts, segments, segmentDepth_};
+          const float* const right = weight + column * (brain_ ? rowPairs_ : depth_);
+          epilogue_.run([&](const Target& target) { tile(left, right, target); }, rows, panels_.columns(panel), out, columns_,
+                        extras, pixel, column, share.scratch + startBytes_ + pairBytes_);
         }
       }
     }
   }
 
  private:
+  /** The patches of output pixels as rows of bfloat16 pairs. */
+  void gatherPairs(const float* image, int64_t first, int64_t end, Pair* to) const {
+    for (int64_t pixel = first; pixel < end; pixel++, to += rowPairs_) {
+      auto* halves = reinterpret_cast<Brain*>(to);
+      for (const int64_t segment : segments_) {
+        const float* const from = image + patchOffset(pixel) + segment;
+        for (int64_t i = 0; i < segmentDepth_; i++) halves[i] = toBrain(from[i]);
+        halves += segmentDepth_;
+      }
+      if (depth_ % 2) *halves = {0};
+    }
+  }
+
   int64_t patchOffset(int64_t pixel) const {
     const int64_t x = pixel % window_.outWidth;
     const int64_t y = pixel / window_.outWidth % window_.outHeight;
@@ -81,6 +106,8 @@ class Conv2d : public Kernel {
 
   Window window_;
   int64_t columns_;
+  /** Whether products are of bfloat16: patches are rounded here, block by block. */
+  bool brain_;
   Epilogue epilogue_;
   Panels panels_;
   /** Where each run of neighbouring taps begins within a patch. */
@@ -90,6 +117,8 @@ class Conv2d : public Kernel {
   int64_t pixels_;
   int64_t blockPixels_;
   size_t startBytes_;
+  int64_t rowPairs_;
+  size_t pairBytes_;
 };
 
 }  // namespace

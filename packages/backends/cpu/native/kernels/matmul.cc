@@ -1,5 +1,6 @@
 // Matrix product by tiles that stay in registers; the right side is packed beforehand (pack-matrix.cc).
 #include "../simd/epilogue.h"
+#include "../simd/gemm-bf16.h"
 #include "../simd/layout.h"
 
 SCANLINE_KERNELS_BEGIN
@@ -24,6 +25,7 @@ class Matmul : public Kernel {
         depth_(in.integer()),
         columns_(in.integer()),
         rowStride_(in.integer()),
+        brain_(in.flag()),
         epilogue_(in),
         panels_(columns_) {
     const int64_t matrices = product(dims_);
@@ -41,7 +43,8 @@ class Matmul : public Kernel {
     groups_ = ceilDiv(panels_.count(), groupPanels_);
     items = matrices * blocks_ * groups_;
     cost = static_cast<double>(blockRows_ * groupPanels_ * panelVectors) * (1.2 * static_cast<double>(depth_) + epilogue_.cost());
-    scratch = epilogue_.scratch();
+    pairBytes_ = brain_ ? (sizeof(Pair) * static_cast<size_t>(blockRows_ * pairsOf(depth_)) + 63) / 64 * 64 : 0;
+    scratch = pairBytes_ + epilogue_.scratch();
   }
 
   void run(std::byte* const* args, const Share& share) const override {
@@ -59,6 +62,10 @@ class Matmul : public Kernel {
 
       const int64_t first = block * blockRows_;
       const int64_t end = std::min(first + blockRows_, rows_);
+      Pair* const pairs = as<Pair>(share.scratch);
+      const int64_t rowPairs = pairsOf(depth_);
+      if (brain_)
+        for (int64_t row = first; row < end; row++) toPairs(a + row * rowStride_, depth_, pairs + (row - first) * rowPairs);
       const int64_t lastPanel = std::min((group + 1) * groupPanels_, panels_.count());
       for (int64_t panel = group * groupPanels_; panel < lastPanel; panel++) {
         const int vectors = panels_.vectors(panel);
@@ -69,10 +76,12 @@ class Matmul : public Kernel {
           const int64_t row = first + (end - first) * t / tiles;
           const int rows = static_cast<int>(first + (end - first) * (t + 1) / tiles - row);
           const float* starts[maxTileRows];
-          for (int r = 0; r < rows; r++) starts[r] = a + (row + r) * rowStride_;
-          const Tile tile = tileOf(rows, vectors);
-          epilogue_.run([&](const Target& target) { tile({starts, 1, depth_}, b + column * depth_, target); }, rows,
-                        panels_.columns(panel), out, columns_, extras, row, column, share.scratch);
+          for (int r = 0; r < rows; r++)
+            starts[r] = brain_ ? reinterpret_cast<const float*>(pairs + (row - first + r) * rowPairs) : a + (row + r) * rowStride_;
+          const Tile tile = brain_ ? brainTileOf(rows, vectors) : tileOf(rows, vectors);
+          const int64_t depth = brain_ ? rowPairs : depth_;
+          epilogue_.run([&](const Target& target) { tile({starts, 1, depth}, b + column * depth, target); }, rows,
+                        panels_.columns(panel), out, columns_, extras, row, column, share.scratch + pairBytes_);
         }
       }
     }
@@ -86,12 +95,15 @@ class Matmul : public Kernel {
   int64_t depth_;
   int64_t columns_;
   int64_t rowStride_;
+  /** Whether products are of bfloat16: A is rounded here, block by block. */
+  bool brain_;
   Epilogue epilogue_;
   Panels panels_;
   int64_t blockRows_;
   int64_t blocks_;
   int64_t groupPanels_;
   int64_t groups_;
+  size_t pairBytes_;
 };
 
 }  // namespace

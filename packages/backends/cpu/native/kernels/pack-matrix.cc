@@ -1,5 +1,5 @@
 // Matrices [depth, columns] as the panels that tiles read (simd/gemm.h).
-#include "../simd/gemm.h"
+#include "../simd/gemm-bf16.h"
 #include "../simd/layout.h"
 
 SCANLINE_KERNELS_BEGIN
@@ -18,6 +18,7 @@ class PackMatrix : public Kernel {
         rowStrides_(in.integers()),
         columns_(in.integer()),
         columnStride_(in.integer()),
+        brain_(in.flag()),
         panels_(columns_),
         depth_(product(rowDims_)) {
     items = product(dims_) * panels_.count();
@@ -33,6 +34,10 @@ class PackMatrix : public Kernel {
       float* const to = as<float>(args[1]) + matrix * depth_ * panels_.padded() + column * depth_;
       const int width = panels_.vectors(panel) * lanes;
       const int columns = panels_.columns(panel);
+      if (brain_) {
+        packPairs(from, as<Brain>(args[1]) + 2 * (matrix * panels_.padded() + column) * pairsOf(depth_), width, columns);
+        continue;
+      }
       for (int64_t begin = 0; begin < depth_; begin += block) {
         const int64_t rows = std::min(block, depth_ - begin);
         int64_t starts[block];
@@ -54,6 +59,15 @@ class PackMatrix : public Kernel {
   }
 
  private:
+  /** Rows 2 k and 2 k + 1 of a column side by side; zeros fill up. */
+  void packPairs(const float* from, Brain* to, int width, int columns) const {
+    for (int64_t k = 0; k < 2 * pairsOf(depth_); k++) {
+      const float* const row = k < depth_ ? from + offsetOf(k, rowDims_, rowStrides_) : nullptr;
+      Brain* const out = to + k / 2 * 2 * width + k % 2;
+      for (int c = 0; c < width; c++) out[2 * c] = row && c < columns ? toBrain(row[c * columnStride_]) : Brain{0};
+    }
+  }
+
   std::vector<int64_t> dims_;
   std::vector<int64_t> strides_;
   /** Axes that together are the depth, outermost first. */
@@ -61,6 +75,8 @@ class PackMatrix : public Kernel {
   std::vector<int64_t> rowStrides_;
   int64_t columns_;
   int64_t columnStride_;
+  /** Whether elements are rounded to bfloat16, in pairs (simd/gemm-bf16.h). */
+  bool brain_;
   Panels panels_;
   int64_t depth_;
 };

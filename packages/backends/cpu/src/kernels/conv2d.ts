@@ -1,6 +1,6 @@
 import { contiguousStrides, type Expr, type OpCall, type Prepare, sizeOf, type TensorSpec } from '@scanline/tensor'
 import { planEpilogue } from '../epilogue.js'
-import type { KernelSpec, Params } from '../kernel.js'
+import { inBf16, type KernelSpec, type Params } from '../kernel.js'
 import { asRows } from '../rows.js'
 import { windowAttrsOf, windowOf } from '../window.js'
 import { matmul } from './matmul.js'
@@ -17,6 +17,7 @@ export const conv2d: KernelSpec = {
     if (other) return { refused: `takes f32, not ${other.dtype}` }
     const [filters, channels, kh, kw] = w.shape
     const attrs = windowAttrsOf(call)
+    const bf16 = inBf16(call, target)
     const [top, bottom, left, right] = attrs.padding
     const padded = top + bottom + left + right > 0
     if (kh * kw === 1 && !padded && attrs.stride.every((s) => s === 1)) return matmul.select!(asProduct(call, x, w), target)
@@ -47,12 +48,13 @@ export const conv2d: KernelSpec = {
     const params: Params = {
       window,
       columns: filters,
+      bf16,
       ...planEpilogue(call.attrs.epilogue as Expr | undefined, rest.rows),
     }
     return {
       kernel: 'conv2d',
       params,
-      prepare: [...prepare, ...dense, { input: 1, ...packLaunch(packing, target) }, ...rest.prepare],
+      prepare: [...prepare, ...dense, { input: 1, ...packLaunch(packing, target, bf16) }, ...rest.prepare],
     }
   },
 }
@@ -64,5 +66,10 @@ function asProduct(call: OpCall, x: TensorSpec, w: TensorSpec): OpCall {
     dtype: w.dtype,
     strides: [0, 0, w.strides[1], w.strides[0]],
   }
-  return { ...call, op: 'matmul', inputs: [x, b, ...call.inputs.slice(2)], attrs: { epilogue: call.attrs.epilogue } }
+  return {
+    ...call,
+    op: 'matmul',
+    inputs: [x, b, ...call.inputs.slice(2)],
+    attrs: { epilogue: call.attrs.epilogue, precision: call.attrs.precision },
+  }
 }

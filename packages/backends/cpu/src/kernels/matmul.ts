@@ -1,8 +1,8 @@
 import { contiguousStrides, type Expr, type Prepare, sizeOf } from '@scanline/tensor'
 import { planEpilogue } from '../epilogue.js'
-import type { KernelSpec, Params } from '../kernel.js'
+import { inBf16, type KernelSpec, type Params } from '../kernel.js'
 import { copyLaunch } from './copy.js'
-import { packLaunch, paddedColumns } from './pack-matrix.js'
+import { packLaunch, paddedColumns, wordsOf } from './pack-matrix.js'
 
 const last = <T>(list: readonly T[], back = 1): T => list[list.length - back]
 
@@ -10,7 +10,13 @@ const last = <T>(list: readonly T[], back = 1): T => list[list.length - back]
 export const matmul: KernelSpec = {
   name: 'matmul',
   op: 'matmul',
-  select({ inputs, outputs: [out], attrs }, target) {
+  select(call, target) {
+    const {
+      inputs,
+      outputs: [out],
+      attrs,
+    } = call
+    const bf16 = inBf16(call, target)
     const [a, b, ...extras] = inputs
     const other = inputs.find((x) => x.dtype !== 'f32')
     if (other) return { refused: `takes f32, not ${other.dtype}` }
@@ -36,13 +42,13 @@ export const matmul: KernelSpec = {
       columns,
       columnStride: last(b.strides),
     }
-    prepare.push({ input: 1, ...packLaunch(packing, target) })
-    strides[1] = packedStrides(dims, strides[1], depth * paddedColumns(columns, target))
+    prepare.push({ input: 1, ...packLaunch(packing, target, bf16) })
+    strides[1] = packedStrides(dims, strides[1], wordsOf(depth, bf16) * paddedColumns(columns, target))
     const epilogue = planEpilogue(
       attrs.epilogue as Expr | undefined,
       extras.map((e, i) => ({ row: rowStrides[3 + i], column: last(e.strides) })),
     )
-    const params: Params = { dims, strides, rows, depth, columns, rowStride: rowStrides[0], ...epilogue }
+    const params: Params = { dims, strides, rows, depth, columns, rowStride: rowStrides[0], bf16, ...epilogue }
     return { kernel: 'matmul', params, prepare }
   },
 }
