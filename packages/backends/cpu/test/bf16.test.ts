@@ -1,3 +1,4 @@
+import { compile } from '@scanline/compile'
 import { type Backend, conv2d, matmul, type Shape, sizeOf, type Tensor, tensor } from '@scanline/tensor'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCpuBackend, isCpuAvailable } from '../src/index.js'
@@ -47,6 +48,18 @@ describe.skipIf(!isCpuAvailable())('products of bfloat16', () => {
       conv2d(whole([2, 9, 11, channels], device), whole([filters, channels, 3, 3], device, 5), undefined, { stride, padding: 1 }),
     ),
   )
+
+  test('of one program, as it was compiled', async () => {
+    const f = (device: Backend) => (x: Tensor) => matmul(x, tensor([[1 / 3], [1]], { device }))
+    const run = async (device: Backend, precision?: 'f32' | 'bf16') => {
+      const x = tensor([[1 / 3, 0]], { device })
+      const program = await compile(f(device), [x], { device, ...(precision ? { precision } : {}) })
+      return Number((await program.run(x).data())[0])
+    }
+    const [exact, rounded] = [await run(f32), await run(bf16)]
+    expect(await run(f32, 'bf16')).toBe(rounded)
+    expect(await run(bf16, 'f32')).toBe(exact)
+  })
 
   test('keep eight bits of each factor where the processor has them', async () => {
     const third = (device: Backend) => tensor([[1 / 3]], { device })

@@ -3,6 +3,7 @@ import type { Graph } from './graph.js'
 import { lower } from './lower.js'
 import { checkOverwrites, type Overwrites } from './overwrite.js'
 import { passes } from './passes/index.js'
+import { inPrecision, type Precision } from './passes/precision.js'
 import { plan } from './plan.js'
 import { Program } from './program.js'
 import { trace } from './trace.js'
@@ -14,6 +15,11 @@ export interface CompileOptions<T extends Tree = Tree> {
   readonly device: Backend
   /** False skips folding and fusion: every op stays a step of its own. For finding out whether a pass is to blame. */
   readonly optimize?: boolean
+  /**
+   * What matrix products and dense convolutions multiply in, where the device can; sums are f32 either way, and so is
+   * everything else. `bf16` keeps 8 bits of each factor. Default: the device's own.
+   */
+  readonly precision?: Precision
   /**
    * Outputs that take the memory of an input, counted from 0 in the order of `leaves`, or a function that finds them in
    * what the traced function gave. `run` gives those results as tensors over the same memory as the inputs handed in,
@@ -38,10 +44,11 @@ export interface CompileOptions<T extends Tree = Tree> {
 export async function compile<T extends Tree>(
   f: (...inputs: Tensor[]) => T,
   inputs: readonly ValueSpec[],
-  { device, optimize = true, inPlace = [] }: CompileOptions<T>,
+  { device, optimize = true, precision, inPlace = [] }: CompileOptions<T>,
 ): Promise<Program<T>> {
   const { graph, result, captured } = trace(f, inputs, device)
-  const optimized = optimize ? runPasses(graph) : graph
+  const passed = optimize ? runPasses(graph) : graph
+  const optimized = precision ? inPrecision(passed, precision) : passed
   const overwrites = checkedOverwrites(() => (typeof inPlace === 'function' ? inPlace(result) : inPlace), optimized)
   const lowered = lower(optimized, overwrites)
   try {

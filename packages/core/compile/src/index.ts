@@ -1,5 +1,6 @@
 export { type CompileOptions, compile, type InPlace } from './compile.js'
 export { formatGraph, type Graph, type Node } from './graph.js'
 export { passes } from './passes/index.js'
+export type { Precision } from './passes/precision.js'
 export { Program } from './program.js'
 export { type Trace, trace } from './trace.js'
