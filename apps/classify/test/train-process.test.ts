@@ -40,7 +40,7 @@ beforeAll(async () => {
   const run = start(['train', data, ...flags, '--output', output, '--experiment', 'whole'])
   expect([await run.ended, run.output.stderr]).toEqual([0, ''])
   expected = results(join(output, 'whole'))
-}, 60_000)
+}, 180_000)
 afterAll(() => rmSync(data, { recursive: true, force: true }))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -66,7 +66,7 @@ function start(args: readonly string[], command: readonly string[] = []): Runnin
   return { child, output, ended: new Promise((resolve) => child.once('close', resolve)) }
 }
 
-/** Averages, mixing, drop path, accumulation: all that has a state or draws. */
+/** Averages, mixing, drop path: all that has a state or draws. */
 const flags = [
   ...['--model', 'test_mambaout', '--model-config', JSON.stringify(tiny.test_mambaout), '--recipe', 'small'],
   ...[
@@ -118,7 +118,7 @@ describe('a run', () => {
     }
     expect(kills).toBeGreaterThan(2)
     expect(results(run)).toEqual(expected)
-  }, 60_000)
+  }, 180_000)
 
   it('finishes its step and saves on Ctrl-C', async () => {
     const output = temporaryFolder()
@@ -130,7 +130,7 @@ describe('a run', () => {
     expect([await again.ended, again.output.stderr]).toEqual([0, ''])
     expect(again.output.stdout).toMatch(/goes on in epoch [23]/)
     expect(results(join(output, 'stopped'))).toEqual(expected)
-  }, 60_000)
+  }, 180_000)
 
   it.skipIf(process.platform === 'win32')(
     'loses no earlier checkpoint to a full disk',

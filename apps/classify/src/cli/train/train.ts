@@ -68,7 +68,7 @@ async function run(
           say.line(
             `${folders.train.samples.length} images, ${folders.validation.samples.length} to validate; ${updatesPerEpoch} updates of ${perDevice * accumulation} an epoch; ${device.name}, ${settings.threads} threads; ${folder}`,
           )
-          if (before) say.line(`goes on in epoch ${before.epoch + 1}, update ${before.updatesDone + 1}`)
+          if (before && before.epoch < epochs) say.line(`goes on in epoch ${before.epoch + 1}, update ${before.updatesDone + 1}`)
           best = before?.best?.metric
           const toJudge = folders.validation.samples.length * (recipe.average === undefined ? 1 : 2)
           say.begin({ imagesPerUpdate: perDevice * accumulation, updatesPerEpoch, epochs, toJudge })
