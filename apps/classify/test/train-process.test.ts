@@ -154,7 +154,7 @@ describe('a run', () => {
       expect(results(run)).toEqual(expected)
       expect(text(run, 'log.txt')).toContain('finished')
     },
-    60_000,
+    180_000,
   )
 })
 

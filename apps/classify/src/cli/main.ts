@@ -17,9 +17,11 @@ Examples:
   scanline-classify predict photos/ https://example.org/cat.png --model mambaout_tiny --topk 3
   scanline-classify predict photos/ --weights mine.safetensors --classes names.txt --json > result.json
   scanline-classify export mambaout_tiny.onnx --model mambaout_tiny
+  scanline-classify train flowers/ --model mambaout_femto --pretrained --recipe small --img-size 224
+  scanline-classify validate flowers/ --checkpoint output/train/20260101-120000-mambaout_femto-224
 
 Exit status:
-  ${exitCodes.ok}    every image was classified
+  ${exitCodes.ok}    all went well: every image was classified, the training finished
   ${exitCodes.failed}    an image could not be read, or the model could not be loaded
   ${exitCodes.usage}    the command line is wrong
   ${exitCodes.interrupted}  interrupted (Ctrl-C)`
@@ -28,7 +30,7 @@ Exit status:
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let status: number = exitCodes.ok
   const program = new Command('scanline-classify')
-    .description('Says what images show.')
+    .description('Says what images show, and learns it.')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
