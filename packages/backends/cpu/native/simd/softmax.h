@@ -25,11 +25,11 @@ inline float peakOf(const float* row, int64_t n) {
   for (; i + 4 * lanes <= n; i += 4 * lanes)
     for (int v = 0; v < 4; v++) most[v] = atLeast(load(row + i + v * lanes), most[v]);
   for (; i + lanes <= n; i += lanes) most[0] = atLeast(load(row + i), most[0]);
-  float best = -infinity;
-  for (; i < n; i++) best = std::max(best, row[i]);
-  const Vf all = atLeast(atLeast(most[0], most[1]), atLeast(most[2], most[3]));
-  for (int l = 0; l < lanes; l++) best = std::max(best, all[l]);
-  return best;
+  if (i < n) {
+    const int rest = static_cast<int>(n - i);
+    most[1] = atLeast(laneNumbers() < rest ? load(row + i, rest) : splat(-infinity), most[1]);
+  }
+  return foldLanes(atLeast(atLeast(most[0], most[1]), atLeast(most[2], most[3])), [](Vf a, Vf b) { return atLeast(a, b); });
 }
 
 /** Vectors that are added up before their sum goes to the total, which keeps rounding errors small. */

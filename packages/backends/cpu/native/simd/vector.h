@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "../kernel.h"
 
@@ -165,6 +166,20 @@ INLINE Vf atMost(Vf x, Vf high) {
 #else
   return (Vf)vminq_f32((float32x4_t)high, (float32x4_t)x);
 #endif
+}
+
+/** Lane i of the result is lane i + H of `x`, going round. */
+template <int H, int... I>
+INLINE Vf rotated(Vf x, std::integer_sequence<int, I...>) {
+  return __builtin_shufflevector(x, x, ((I + H) % lanes)...);
+}
+
+/** `combine` over all lanes, halves first: the same order everywhere. */
+template <int H = lanes / 2, class Combine>
+INLINE float foldLanes(Vf x, Combine combine) {
+  const Vf folded = combine(x, rotated<H>(x, std::make_integer_sequence<int, lanes>()));
+  if constexpr (H > 1) return foldLanes<H / 2>(folded, combine);
+  else return folded[0];
 }
 
 /** The sum of all lanes, halves first. */
