@@ -22,6 +22,7 @@ export function platformManifest(platform, { version, license, engines, reposito
     license,
     engines,
     repository,
+    type: 'commonjs',
     main: './scanline.node',
     files: ['scanline.node'],
     os: [os],
