@@ -199,3 +199,15 @@ test.each([
   await expect(refused).rejects.toThrow(message)
   expect(own.memory().buffers).toBe(0)
 })
+
+test('another configuration of an architecture, and other classes', async () => {
+  const config = { depths: [1, 1], dims: [8, 16] }
+  using model = await createModel('test_mambaout', {
+    device: new ReferenceBackend(),
+    generator: new Generator(1),
+    config,
+    numClasses: 3,
+  })
+  expect(model.featureInfo.map(({ channels }) => channels)).toEqual([8, 16])
+  expect(model.numClasses).toBe(3)
+})
