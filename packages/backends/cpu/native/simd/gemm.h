@@ -90,7 +90,9 @@ constexpr int64_t stretch = 64;
 template <int R, int V>
 void tile(const Left& left, const float* panel, const Target& target) {
   Vf sums[R][V] = {};
-  Vf totals[R][V] = {};
+  // Of whole stretches, once there is one.
+  Vf totals[R][V];
+  bool several = false;
   int64_t room = stretch;
   for (int s = 0; s < left.segments; s++) {
     const float* row[R];
@@ -116,16 +118,19 @@ void tile(const Left& left, const float* panel, const Target& target) {
       for (int r = 0; r < R; r++) {
 #pragma GCC unroll 3
         for (int v = 0; v < V; v++) {
-          totals[r][v] += sums[r][v];
+          totals[r][v] = several ? totals[r][v] + sums[r][v] : sums[r][v];
           sums[r][v] = Vf{};
         }
       }
+      several = true;
     }
   }
+  if (several) {
 #pragma GCC unroll 12
-  for (int r = 0; r < R; r++) {
+    for (int r = 0; r < R; r++) {
 #pragma GCC unroll 3
-    for (int v = 0; v < V; v++) sums[r][v] += totals[r][v];
+      for (int v = 0; v < V; v++) sums[r][v] += totals[r][v];
+    }
   }
   const int rest = target.columns - (V - 1) * lanes;
   for (int a = 0; a < target.addendCount; a++) {
