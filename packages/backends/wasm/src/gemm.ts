@@ -53,6 +53,8 @@ export interface Strip {
   /** Bytes from an element of a row of A to the next: 4 unless told otherwise. */
   readonly stepBytes?: number
   readonly b: Local<'i32'>
+  /** The panels that come after these, to be brought near meanwhile, and how many tiles there are for that. */
+  readonly next?: { readonly b: Local<'i32'>; readonly tiles: number }
   readonly begin: Operand<'i32'>
   readonly end: Local<'i32'>
   /** Rows that the last tile of the matrix lacks to a whole one are known when the code is written. */
@@ -60,12 +62,22 @@ export interface Strip {
   readonly store: (row: Local<'i32'>, sums: readonly (readonly Local<'v128'>[])[]) => void
 }
 
+const cacheLine = 64
+
 /** Writes the loops over the tiles of a strip. */
 export function emitStrip(k: KernelBuilder, f: FunctionBuilder, strip: Strip): void {
-  const { tile, begin, end, totalRows } = strip
+  const { tile, depth, next, begin, end, totalRows } = strip
   const row = f.let(i32.add(begin))
+  const ahead = next && f.let<'i32'>(next.b)
+  const bytes = 4 * panelColumns * tile.panels * depth
+  const lines = next ? Math.ceil(bytes / cacheLine / next.tiles) : 0
+  const last = next && f.let(i32.add(next.b, Math.max(0, bytes - cacheLine * lines)))
   f.loop((again) => {
     f.if(i32.le_u(i32.add(row, tile.rows), end), () => {
+      if (ahead && last) {
+        for (let line = 0; line < lines; line++) f.do(v128.load(ahead, cacheLine * line))
+        f.set(ahead, minU(i32.add(ahead, cacheLine * lines), last))
+      }
       emitTile(k, f, strip, tile.rows, row)
       f.set(row, i32.add(row, tile.rows))
       f.branch(again)

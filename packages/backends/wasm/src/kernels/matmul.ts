@@ -109,7 +109,11 @@ export const matmul = defineKernel<MatmulParams>({
         const b = f.let(i32.add(element(pointers[1], starts[1], 4), i32.mul(column, 4 * depth)))
         const out = f.let(element(pointers[2 + extras.length], starts[2], 4))
         const sources = extras.map((e, i) => ({ ...e, pointer: f.let(element(pointers[2 + i], starts[3 + i], 4)) }))
+        const tiles = Math.ceil(block / tile.rows)
+        const width = 4 * tile.panels * panelColumns * depth
+        const next = tiles < 8 ? undefined : f.let(i32.add(b, i32.mul(i32.lt_u(group, groups - 1), width)))
         emitStrip(k, f, {
+          ...(next && { next: { b: next, tiles } }),
           tile,
           depth,
           a: (row) => element(a, row, 4 * rowStride),
