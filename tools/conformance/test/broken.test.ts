@@ -150,7 +150,7 @@ test('a replay that gives the first result again', async () => {
   const { checks, messages } = failures(
     await broken(change, { samples: of('reduce').filter(({ name }) => name === 'sum over [1]') }),
   )
-  expect(checks).toEqual(['compiled', 'unfused'])
+  expect(checks).toEqual(['compiled', 'unfused', 'device'])
   expect(messages).toContain('the replay on other inputs')
 })
 
