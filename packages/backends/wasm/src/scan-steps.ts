@@ -29,15 +29,18 @@ export type ScanParams = ScanAttrs & {
   readonly outer: readonly Outer[]
 }
 
-/** What the kernels of a selective scan have in common: sizes, where inputs lie, and which of them must be packed. */
-export function selectScan(call: OpCall) {
+/**
+ * What the kernels of a selective scan have in common: sizes, where inputs lie, and which of them must be packed, as input
+ * number `packed` must in any case: it is no sequence.
+ */
+export function selectScan(call: OpCall, packed?: number) {
   const attrs = call.attrs as Attrs as ScanAttrs
   const { u, a, b } = scanOperands(call.inputs, attrs)
   const outer = call.inputs.map(outerStrides)
   const { skip, gate, bias, softplus, reverse, lastState } = attrs
   return {
     params: { ...scanSizes(u, a, b), skip, gate, bias, softplus, reverse, lastState, outer },
-    ...packInputs(call.inputs, (x) => !direct(x) && !isPacked(x)),
+    ...packInputs(call.inputs, (x, input) => !isPacked(x) && (input === packed || !direct(x))),
   }
 }
 

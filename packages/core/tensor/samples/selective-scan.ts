@@ -2,6 +2,7 @@ import {
   apply,
   exp,
   neg,
+  permute,
   type ScanGradAttrs,
   type SelectiveScanOptions,
   selectiveScan,
@@ -49,6 +50,17 @@ function sample(name: string, scan: Scan): Sample {
   }
 }
 
+const withState = sample('last state, axes exchanged', { length: 9, channels: 6, states: 4, lastState: true })
+
+/** The gradient of the last state arrives with rows that do not follow one another. */
+const exchanged: Sample = {
+  ...withState,
+  run: (...inputs) => {
+    const [y, state] = withState.run(...inputs) as Tensor[]
+    return [y, permute(state, [1, 0, 2])]
+  },
+}
+
 export const selectiveScanSamples: readonly Sample[] = [
   ...[0, 1, 2, 7, 33, 49].map((length) => sample(`${length} steps`, { length, channels: 5, states: 4 })),
   ...[1, 2, 3, 5, 8, 16, 17].map((states) => sample(`${states} states`, { length: 7, channels: 6, states })),
@@ -72,6 +84,7 @@ export const selectiveScanSamples: readonly Sample[] = [
   sample('last state', { length: 9, channels: 6, states: 4, lastState: true }),
   sample('last state, reverse, groups', { length: 9, channels: 6, states: 5, groups: 2, lastState: true, reverse: true }),
   sample('last state of no steps', { length: 0, channels: 3, states: 2, lastState: true }),
+  exchanged,
   sample('channel ranges of longer rows', { length: 7, channels: 6, states: 5, view: 'sliced' }),
   sample('every other channel', { length: 7, channels: 5, states: 3, view: 'strided' }),
   sample('channels first', { length: 7, channels: 6, states: 4, view: 'transposed' }),

@@ -39,8 +39,8 @@ export const selectiveScanGrad = defineKernel<Params>({
   select: (call, capabilities) => {
     const refusal = refuseTypes(call, ['f32'])
     if (refusal) return refusal
-    const { params: scan, ...prepare } = selectScan(call)
-    const { parts } = call.attrs as unknown as ScanGradAttrs
+    const { parts, lastState } = call.attrs as unknown as ScanGradAttrs
+    const { params: scan, ...prepare } = selectScan(call, lastState ? call.inputs.length - 1 : undefined)
     const { batch, length, channels, groups, states } = scan
     const items = batch * groups * parts
     const kept = Math.max(1, Math.min(length, Math.floor(budget / (32 * states + 16))))
